@@ -1,0 +1,87 @@
+"""Packaging of fsa_jax: lower bounds here, the tested versions in constraints.txt."""
+
+import glob
+import os
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+
+_HERE = pathlib.Path(__file__).parent
+
+
+def _version() -> str:
+    source = (_HERE / "fsa_jax/__init__.py").read_text(encoding="utf-8")
+    return re.search(r'__version__ = "(.+)"', source).group(1)
+
+
+# The gin files ship inside the package: a top-level `gin/` would land in gin-config's own folder.
+_GIN_FOLDERS = sorted({os.path.dirname(path) for path in glob.glob("gin/**/*.gin", recursive=True)})
+_GIN_PACKAGES = {f"fsa_jax.{folder.replace('/', '.')}": folder for folder in _GIN_FOLDERS}
+
+setup(
+    name="fsa-jax",
+    version=_version(),
+    description="Distils fine-grained sentiment understanding from LLMs into T5 students, in JAX",
+    long_description=(_HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=[
+        *find_packages(include=["fsa_jax", "fsa_jax.*", "tasks", "tasks.*"]),
+        *find_packages(include=["generation", "generation.*"]),
+        *_GIN_PACKAGES,
+    ],
+    package_dir=_GIN_PACKAGES,
+    package_data={
+        "": ["*.gin"],
+        "generation": ["prompts/*.yaml", "requirements.txt"],
+        "tasks": ["*.txt", "*.yaml"],
+    },
+    install_requires=[
+        "absl-py",
+        "clu>=0.0.12",
+        "flax>=0.12",
+        "gin-config>=0.5",
+        "jax>=0.10",
+        "matplotlib>=3.9",
+        "numpy>=2.0",
+        "openai>=2.0",
+        "optax>=0.2.6",
+        "orbax-checkpoint>=0.12",
+        "pyyaml>=6.0",
+        "rich>=14.0",
+        "safetensors>=0.6",
+        "sentencepiece>=0.2.1",
+        "seqio>=0.0.20",
+        "tenacity>=9.0",
+        "tensorflow>=2.20",
+        "tensorflow-datasets>=4.9.9",
+        "transformers>=5.0",
+        "typer>=0.20",
+        "vaderSentiment>=3.3.2",
+    ],
+    extras_require={
+        "tpu": ["jax[tpu]>=0.10"],
+        "cuda": ["jax[cuda13]>=0.10"],
+        "torch": ["torch>=2.9"],
+        "vllm": ["vllm>=0.11"],
+        "ray": ["ray[default]>=2.50"],
+        "beam": ["apache-beam>=2.70"],  # with tasks/beam_requirements.txt as constraints
+        "label-studio": ["label-studio-sdk>=2.0"],
+        # Not on PyPI, and not tested where no git host is reached.
+        "t5x": [
+            "t5x @ git+https://github.com/google-research/t5x"
+            "@cc342d419ec3e3e9c4bf1df33c82330cafdc1e16"
+        ],
+        "dev": ["mypy>=1.18", "pytest>=8.4", "pytest-xdist>=3.8", "ruff>=0.14", "types-PyYAML"],
+    },
+    entry_points={
+        "console_scripts": ["fsa = fsa_jax.cli:fsa_main", "t5x = fsa_jax.cli:t5x_main"],
+    },
+    classifiers=[
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
