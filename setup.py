@@ -7,7 +7,6 @@ import re
 
 from setuptools import find_packages, setup
 
-
 _HERE = pathlib.Path(__file__).parent
 
 
