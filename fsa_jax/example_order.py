@@ -83,14 +83,18 @@ class ExampleOrder:
         return self._permutation(self.size, self._seed, 0, epoch)
 
     def _draw_block(self, block: int) -> np.ndarray:
-        """Each task gives its share of the block; then all are mixed."""
-        drawn = []
+        """Mixes the tasks' shares of a block; each task's own draws stay in their order."""
+        tasks = np.repeat(np.arange(len(self._shares)), self._shares)
+        tasks = tasks[permutation(_DRAWS, self._seed, 0, block)]
+        mixed = np.empty(_DRAWS, np.int64)
         for c, (count, share) in enumerate(zip(self._counts, self._shares, strict=True)):
             epochs, places = np.divmod(np.arange(block * share, (block + 1) * share), count)
-            for epoch in range(epochs[0], epochs[-1] + 1):
-                order = self._permutation(count, self._seed, 1 + c, epoch)
-                drawn.append(self._bases[c] + order[places[epochs == epoch]])
-        return np.concatenate(drawn)[permutation(_DRAWS, self._seed, 0, block)]
+            drawn = [
+                self._permutation(count, self._seed, 1 + c, epoch)[places[epochs == epoch]]
+                for epoch in range(int(epochs[0]), int(epochs[-1]) + 1)
+            ]
+            mixed[tasks == c] = self._bases[c] + np.concatenate(drawn)
+        return mixed
 
 
 def whole_shares(rates: Iterable[float], total: int) -> list[int]:
