@@ -1,0 +1,25 @@
+"""Where the data lies: read from the environment at first use, never at import."""
+
+import os
+from pathlib import Path
+
+
+def data_root() -> Path:
+    """Returns the folder that holds the corpora and the benchmarks.
+
+    Returns:
+        The path named by `FSA_DATA_DIR`.
+
+    Raises:
+        FileNotFoundError: `FSA_DATA_DIR` is unset, or it names no folder.
+    """
+    value = os.environ.get("FSA_DATA_DIR", "")
+    if not value:
+        raise FileNotFoundError(
+            "FSA_DATA_DIR is not set: it names the folder with understanding/ (corpora) and fsa/ "
+            "(the benchmark); set it, e.g. `export FSA_DATA_DIR=$HOME/fsa_data`"
+        )
+    root = Path(value).expanduser()
+    if not root.is_dir():
+        raise FileNotFoundError(f"FSA_DATA_DIR={value} is not a folder: create it or correct it")
+    return root

@@ -1,0 +1,178 @@
+"""The opinions form: one shape for every benchmark and every user's file.
+
+A *sentence* is a text with its *opinions*. An opinion has a target (the reviewed thing, as it
+stands in the text), a category, a polarity, and the opinion words; `None` stands for what is
+implicit or not annotated. Offsets count characters of the text, end exclusive.
+"""
+
+import dataclasses
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+POLARITIES = ("positive", "negative", "neutral", "conflict")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Opinion:
+    """One opinion of a sentence; every field may be `None` except the polarity."""
+
+    target: str | None = None
+    start: int | None = None
+    end: int | None = None
+    category: str | None = None
+    polarity: str | None = None
+    opinion: str | None = None
+    opinion_start: int | None = None
+    opinion_end: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sentence:
+    """A text with its opinions, in the order of the file."""
+
+    id: str
+    text: str
+    opinions: tuple[Opinion, ...] = ()
+
+    @property
+    def is_multiple(self) -> bool:
+        """Whether the opinions have more than one polarity."""
+        return len({opinion.polarity for opinion in self.opinions}) > 1
+
+    @property
+    def is_implicit(self) -> bool:
+        """Whether an opinion lacks opinion words; means nothing where none are annotated."""
+        return any(opinion.opinion is None for opinion in self.opinions)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the JSON form of a line of an opinions file."""
+        return {
+            "id": self.id,
+            "text": self.text,
+            "opinions": [dataclasses.asdict(opinion) for opinion in self.opinions],
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong in a file.
+
+    Args:
+        line: Line of the file, counted from 1.
+        id: Id of the sentence, or "" where there is none.
+        message: What is wrong, and with which value.
+        repaired: Whether the reader could go on with a value that is surely meant.
+    """
+
+    line: int
+    id: str
+    message: str
+    repaired: bool = False
+
+    def __str__(self):
+        name = f" [{self.id}]" if self.id else ""
+        return f"{self.line}:{name} {self.message}"
+
+
+def annotates_opinion_words(sentences: Iterable[Sentence]) -> bool:
+    """Whether a file marks opinion words at all; only then does their absence mean *implicit*."""
+    return any(opinion.opinion is not None for s in sentences for opinion in s.opinions)
+
+
+def find_spans(text: str, phrase: str) -> list[tuple[int, int]]:
+    """Finds a phrase in a text.
+
+    Args:
+        text: The sentence.
+        phrase: What to find, exactly as written.
+
+    Returns:
+        The spans (start, end) of the places that begin and end at a word's border, in order; where
+        there are none, the spans of all places (so that "food" is not found inside "seafood" as
+        long as the word itself occurs).
+    """
+    if not phrase:
+        return []
+    spans = []
+    start = text.find(phrase)
+    while start >= 0:
+        spans.append((start, start + len(phrase)))
+        start = text.find(phrase, start + 1)
+    if len(spans) < 2:
+        return spans
+    return [span for span in spans if _at_word_borders(text, *span)] or spans
+
+
+def _at_word_borders(text: str, start: int, end: int) -> bool:
+    cuts_left = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
+    cuts_right = end < len(text) and text[end - 1].isalnum() and text[end].isalnum()
+    return not (cuts_left or cuts_right)
+
+
+def settle_span(
+    text: str, phrase: str, start: int | None, end: int | None
+) -> tuple[str, int | None, int | None, str | None]:
+    """Checks the offsets of a phrase against the text, and corrects them where it can.
+
+    Args:
+        text: The sentence.
+        phrase: The phrase that the file names.
+        start: Offset of its first character, or `None`.
+        end: Offset behind its last character, or `None`.
+
+    Returns:
+        The phrase without blanks around it, its offsets (`None` where the text does not hold it),
+        and a message where something was wrong: the nearest place is taken where there are several.
+    """
+    stripped = phrase.strip()
+    if start is not None and end is not None and text[start:end] == phrase:
+        if stripped == phrase:
+            return phrase, start, end, None
+        start += len(phrase) - len(phrase.lstrip())
+        return stripped, start, start + len(stripped), f"blanks around {phrase!r}"
+    spans = find_spans(text, stripped)
+    if not spans:
+        return stripped, None, None, f"{stripped!r} is not in the text"
+    if start is None:
+        chosen = spans[0]
+        return (
+            stripped,
+            *chosen,
+            None if len(spans) == 1 else f"{stripped!r} stands {len(spans)} times",
+        )
+    chosen = min(spans, key=lambda span: abs(span[0] - start))
+    return stripped, *chosen, f"offsets {start}-{end} do not hold {phrase!r}; it is at {chosen[0]}"
+
+
+def category_words(category: str) -> str:
+    """Writes a category as words: lower case, `#` as a blank (`FOOD#QUALITY` → `food quality`)."""
+    return " ".join(category.replace("#", " ").lower().split())
+
+
+def normalize(text: str) -> str:
+    """Normalises as SentencePiece does: NFKC, each run of blanks one blank, none at the ends."""
+    return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def check_opinion(
+    opinion: Opinion,
+    polarities: Sequence[str] = POLARITIES,
+    categories: Sequence[str] | None = None,
+) -> str | None:
+    """Returns what is wrong with an opinion's labels, or `None`.
+
+    Args:
+        opinion: The opinion to check.
+        polarities: The known polarities.
+        categories: The category space in the file's own spelling; `None` allows any.
+    """
+    if opinion.polarity not in polarities:
+        return f"unknown polarity {opinion.polarity!r}: one of {', '.join(polarities)} is expected"
+    if (
+        categories is not None
+        and opinion.category is not None
+        and opinion.category not in categories
+    ):
+        return f"category {opinion.category!r} is outside the space of {len(categories)}"
+    return None

@@ -1,0 +1,86 @@
+"""Finding what a model wrote in the sentence that it read.
+
+SentencePiece normalises characters (NFKC) and blanks, and writes ` ⁇ ` for a character that its
+vocabulary lacks; a small model also changes case. So a phrase is looked up exactly, then
+normalised, then without regard to case, and last with every blank optional and every ⁇ standing
+for any characters.
+"""
+
+import re
+import unicodedata
+
+from tasks.opinions import find_spans
+
+Span = tuple[int, int]
+_UNKNOWN = "⁇"
+
+
+def locate(text: str, phrase: str, used: dict[str, int] | None = None) -> Span | None:
+    """Finds the place that a phrase names.
+
+    Args:
+        text: The sentence.
+        phrase: What the model wrote.
+        used: Counts how often each phrase was asked for, so that the second mention of a phrase
+            takes its second place in the sentence; updated.
+
+    Returns:
+        Offsets (start, end) in the sentence, or `None` if it does not hold the phrase.
+    """
+    spans = candidates(text, phrase)
+    if not spans:
+        return None
+    if used is None or len(spans) == 1:
+        return spans[0]
+    turn = used.get(phrase, 0)
+    used[phrase] = turn + 1
+    return spans[min(turn, len(spans) - 1)]
+
+
+def candidates(text: str, phrase: str) -> list[Span]:
+    """Returns all places that a phrase may name, found by the strictest rule that finds any."""
+    phrase = phrase.strip()
+    if not phrase:
+        return []
+    spans = find_spans(text, phrase)
+    if spans:
+        return spans
+    folded, origin = _fold(text, lower=False)
+    spans = _back(find_spans(folded, _fold(phrase, lower=False)[0]), origin)
+    if spans:
+        return spans
+    folded, origin = _fold(text, lower=True)
+    return _back(find_spans(folded, _fold(phrase, lower=True)[0]), origin) or _loose(text, phrase)
+
+
+def _fold(text: str, lower: bool) -> tuple[str, list[Span]]:
+    """Normalises a text, and says for each character of the result where it came from."""
+    characters: list[str] = []
+    origin: list[Span] = []
+    for index, character in enumerate(text):
+        folded = unicodedata.normalize("NFKC", character)
+        for piece in folded.lower() if lower else folded:
+            if piece.isspace():
+                if not characters or characters[-1] == " ":
+                    continue
+                piece = " "
+            characters.append(piece)
+            origin.append((index, index + 1))
+    while characters and characters[-1] == " ":
+        characters.pop()
+        origin.pop()
+    return "".join(characters), origin
+
+
+def _back(spans: list[Span], origin: list[Span]) -> list[Span]:
+    return [(origin[start][0], origin[end - 1][1]) for start, end in spans]
+
+
+def _loose(text: str, phrase: str) -> list[Span]:
+    folded, origin = _fold(text, lower=True)
+    wanted = _fold(phrase, lower=True)[0].replace(" ", "")
+    if not wanted.replace(_UNKNOWN, ""):
+        return []
+    pieces = [r"\S+?" if c == _UNKNOWN else re.escape(c) for c in wanted]
+    pattern = re.compile(r"\s?".join(pieces))
+    return _back([match.span() for match in pattern.finditer(folded) if match.group()], origin)
