@@ -6,7 +6,10 @@ import pathlib
 # Before anything imports JAX or TensorFlow: CPU only, eight simulated devices for the sharding
 # tests, and few threads, since pytest-xdist runs one process per core.
 os.environ["JAX_PLATFORMS"] = "cpu"
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+# The tests' programs are tiny: compiling them well takes longer than running them.
+os.environ["XLA_FLAGS"] = (
+    "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
