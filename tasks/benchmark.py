@@ -17,7 +17,7 @@ from tasks import linearize, scorer
 from tasks.features import OUTPUT_FEATURES, preprocessors
 from tasks.linearize import Kind
 from tasks.locations import data_root
-from tasks.opinions import Sentence, annotates_opinion_words
+from tasks.opinions import Sentence
 from tasks.readers import load_file
 
 SPLITS = ("train", "validation", "test", "test_original", "test_hard")
@@ -111,12 +111,10 @@ def example_rows(sentences: Sequence[Sentence], kind: Kind, hard: bool) -> Rows:
     """Returns the examples of a file's sentences.
 
     Args:
-        sentences: All sentences of one file: together they tell whether opinion words are
-            annotated.
+        sentences: The sentences.
         kind: What the task asks for.
         hard: Whether these are the benchmark's additional hard samples.
     """
-    annotated = annotates_opinion_words(sentences)
     rows: Rows = []
     for sentence in sentences:
         gold = linearize.gold_units(sentence, kind)
@@ -125,7 +123,7 @@ def example_rows(sentences: Sequence[Sentence], kind: Kind, hard: bool) -> Rows:
                 "id": sentence.id,
                 "text": sentence.text,
                 "gold": json.dumps(gold, ensure_ascii=False),
-                "implicit": int(sentence.is_implicit) if annotated else -1,
+                "implicit": -1 if sentence.implicit is None else int(sentence.implicit),
                 "multiple": int(sentence.is_multiple),
                 "hard": int(hard),
                 "inputs": sentence.text,

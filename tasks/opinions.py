@@ -29,29 +29,35 @@ class Opinion:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sentence:
-    """A text with its opinions, in the order of the file."""
+    """A text with its opinions, in the order of the file.
+
+    Args:
+        id: Name of the sentence, unique in its file.
+        text: The sentence.
+        opinions: Its opinions.
+        implicit: Whether an opinion lacks opinion words; `None` where none are annotated.
+    """
 
     id: str
     text: str
     opinions: tuple[Opinion, ...] = ()
+    implicit: bool | None = None
 
     @property
     def is_multiple(self) -> bool:
         """Whether the opinions have more than one polarity."""
         return len({opinion.polarity for opinion in self.opinions}) > 1
 
-    @property
-    def is_implicit(self) -> bool:
-        """Whether an opinion lacks opinion words; means nothing where none are annotated."""
-        return any(opinion.opinion is None for opinion in self.opinions)
-
     def as_dict(self) -> dict[str, Any]:
         """Returns the JSON form of a line of an opinions file."""
-        return {
+        form: dict[str, Any] = {
             "id": self.id,
             "text": self.text,
             "opinions": [dataclasses.asdict(opinion) for opinion in self.opinions],
         }
+        if self.implicit is not None:
+            form["implicit"] = self.implicit
+        return form
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,9 +81,19 @@ class Problem:
         return f"{self.line}:{name} {self.message}"
 
 
-def annotates_opinion_words(sentences: Iterable[Sentence]) -> bool:
-    """Whether a file marks opinion words at all; only then does their absence mean *implicit*."""
-    return any(opinion.opinion is not None for s in sentences for opinion in s.opinions)
+def mark_implicit(sentences: Iterable[Sentence], annotated: bool) -> list[Sentence]:
+    """Marks the sentences with an opinion without opinion words.
+
+    Args:
+        sentences: The sentences of a file.
+        annotated: Whether the file marks opinion words; only then does absence mean *implicit*.
+    """
+    if not annotated:
+        return list(sentences)
+    return [
+        dataclasses.replace(s, implicit=any(opinion.opinion is None for opinion in s.opinions))
+        for s in sentences
+    ]
 
 
 def find_spans(text: str, phrase: str) -> list[tuple[int, int]]:

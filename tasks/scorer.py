@@ -149,13 +149,14 @@ def _why_missed(unit: Unit, extra: list[Unit], kind: Kind) -> str:
     said = _say(unit, kind)
     for index, other in enumerate(extra):
         wrong = [key for key in kind.keys if other[key] != unit[key]]
-        if len(wrong) == 1:
+        # A foreign target with the same polarity explains nothing; a confused category does.
+        if wrong == ["polarity"] or (len(wrong) == 1 and kind.name != "tsa"):
             del extra[index]
             return f"{said}: {wrong[0]} predicted as {other[wrong[0]]!r}"
     for index, other in enumerate(extra):
         if _overlap(unit, other):
             del extra[index]
-            return f"{said}: predicted as {_say(other, kind)}"
+            return f"{said}: place predicted as {_say(other, kind)}"
     return f"{said}: not predicted"
 
 

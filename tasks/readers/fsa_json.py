@@ -7,7 +7,14 @@ Offsets come as strings, as integers or not at all; an implicit target is null o
 
 from typing import Any
 
-from tasks.opinions import Opinion, Problem, Sentence, check_opinion, settle_span
+from tasks.opinions import (
+    Opinion,
+    Problem,
+    Sentence,
+    check_opinion,
+    mark_implicit,
+    settle_span,
+)
 from tasks.readers.source import json_items
 
 NAME = "fsa"
@@ -29,11 +36,12 @@ def read(text: str, problems: list[Problem]) -> list[Sentence]:
     Returns:
         The sentences in the order of the file.
     """
-    return [
+    sentences = [
         sentence
         for line, item in json_items(text)
         if (sentence := _sentence(item, line, problems)) is not None
     ]
+    return mark_implicit(sentences, annotated='"opinion_words"' in text)
 
 
 def _sentence(item: Any, line: int, problems: list[Problem]) -> Sentence | None:

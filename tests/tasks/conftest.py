@@ -10,6 +10,7 @@ REVIEWS = [
     "The wine list is great but the service was slow .",
     "I love the screen ; the battery dies after an hour .",
     "Food was cold and the waiter forgot our drinks !",
+    "Sentiment: Positive | negative neutral conflict 0 1 2 3 4 5 6 7 8 9",
     "A fast laptop with a poor keyboard and a great price .",
 ]
 
@@ -20,7 +21,8 @@ def vocabulary_file(tmp_path_factory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("vocabulary")
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(
-            REVIEWS * 20 + ["Sentiment: Positive | negative neutral conflict"] * 20
+            REVIEWS * 20
+            + ["Sentiment: Positive | negative neutral conflict 0 1 2 3 4 5 6 7 8 9"] * 20
         ),
         model_prefix=str(folder / "small"),
         vocab_size=120,
