@@ -1,0 +1,14 @@
+"""What teaches: reviews, prompts, teachers, the ledger and the corpus.
+
+This package turns review dumps into the texts that a student is distilled from. It stands alone: it
+imports neither ``fsa_jax`` nor ``tasks`` nor JAX, so that it installs on a GPU box beside vLLM, and
+it loads TensorFlow only while TFRecords are written. It shares file formats with the rest of the
+project, and nothing else.
+
+Words used throughout:
+
+* *review*: one customer text with its rating (``records.Review``).
+* *request*: one review under one prompt, to be answered by one teacher.
+* *ledger*: the append-only record of what became of each request (``ledger``).
+* *corpus*: TFRecords made from ledgers, in TFDS layout (``corpus``).
+"""

@@ -1,0 +1,1 @@
+"""Corpora: from ledgers, or from the released files, to TFRecords that training reads (DESIGN section 3)."""

@@ -1,0 +1,184 @@
+"""Turns a stream of examples into finished corpora: sorted, split, described by a manifest, and moved in at once."""
+
+import collections
+import dataclasses
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from generation import files
+from generation.corpus import tfds_files
+from generation.corpus.records import Counts, Example, Sorter, in_validation
+from generation.records import OK
+
+# Besides `understanding`, what a data root may hold already (DESIGN section 3).
+_ROOT_FOLDERS = frozenset({"understanding", "fsa", "asqp", "acos"})
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """How corpora are written.
+
+    Attributes:
+        root: the data root; corpora go to ``root/understanding/<config>/1.0.0``.
+        overwrite: replace corpora of the same names.
+        validation_fraction: share of the reviews held out, chosen by hash of the review id.
+        shard_bytes: about the size of a TFRecord file.
+        vocabulary: SentencePiece model whose sha256 the manifests name, or None.
+    """
+
+    root: Path
+    overwrite: bool = False
+    validation_fraction: float = 0.02
+    shard_bytes: int = 128 << 20
+    vocabulary: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.validation_fraction < 1:
+            raise ValueError(
+                f"--validation-fraction is {self.validation_fraction}; use 0 up to, not including, 1"
+            )
+        if self.vocabulary is not None:
+            files.require_file(self.vocabulary)
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What was written: examples by config and split, and counts by config."""
+
+    splits: dict[str, dict[str, int]]
+    counts: dict[str, Counts]
+    added: int
+    superseded: int
+
+
+def refuse_foreign_folder(root: Path, overwrite: bool) -> None:
+    """Raises FileExistsError where ``root`` is a non-empty folder that is no data root, or is a file."""
+    if root.is_file():
+        raise FileExistsError(f"{root} is a file; name a folder")
+    if overwrite or not root.is_dir():
+        return
+    names = {item.name for item in root.iterdir() if not item.name.startswith(".")}
+    if names and not names & _ROOT_FOLDERS:
+        raise FileExistsError(
+            f"{root} is not empty and holds no corpora; name another folder, or pass --overwrite"
+        )
+    if (
+        names & {"understanding"}
+        and not names - {"understanding"}
+        and any((root / "understanding").iterdir())
+    ):
+        return
+
+
+def refuse_existing(root: Path, configs: Iterable[str], overwrite: bool) -> None:
+    """Raises FileExistsError where a corpus of one of these names is there already."""
+    for config in sorted(configs):
+        folder = root / tfds_files.NAME / config
+        if folder.exists() and not overwrite:
+            raise FileExistsError(
+                f"{folder} exists; pass --overwrite to replace it, or name another --output-dir"
+            )
+
+
+def build(
+    examples: Iterable[Example], expected_bytes: int, settings: Settings, facts: dict[str, Any]
+) -> Outcome:
+    """Writes all corpora that the examples belong to.
+
+    Corpora are finished in a hidden folder and moved to their names at the end, each in one step: a
+    reader, or a run that is killed, never meets a half-written one. The bytes depend on the
+    examples alone, not on their order.
+
+    Args:
+        examples: rows of any status; of rows with one config and review, the last counts.
+        expected_bytes: about how much text they hold; a guess, which decides how many temporary
+            files are used.
+        settings: where and how.
+        facts: further entries of every manifest; read after the last example was drawn.
+
+    Raises:
+        FileExistsError: a corpus exists and ``overwrite`` is off.
+        ValueError: no example is ok.
+    """
+    tfds_files.require_tensorflow()
+    refuse_foreign_folder(settings.root, settings.overwrite)
+    with files.atomic_folder(settings.root, "corpus") as work:
+        sorter = Sorter(work, expected_bytes)
+        sorter.add_all(examples)
+        outcome = _write_configs(sorter, work, settings)
+        if not outcome.splits:
+            raise ValueError(
+                "no row is ok, so there is no corpus to write; see the reasons in the ledger"
+            )
+        refuse_existing(settings.root, outcome.splits, settings.overwrite)
+        for config in outcome.splits:
+            manifest = _manifest(outcome, config, settings) | facts
+            files.write_json(work / config / tfds_files.VERSION / "manifest.json", manifest)
+        for config in outcome.splits:
+            files.replace_folder(work / config, settings.root / tfds_files.NAME / config)
+    return outcome
+
+
+def _write_configs(sorter: Sorter, work: Path, settings: Settings) -> Outcome:
+    writers: dict[str, tfds_files.ConfigWriter] = {}
+    counts: dict[str, Counts] = collections.defaultdict(Counts)
+    for example in sorter.sorted():
+        counts[example.config].add(example.status, example.reason)
+        if example.status != OK:
+            continue
+        if example.config not in writers:
+            folder = work / example.config / tfds_files.VERSION
+            writers[example.config] = tfds_files.ConfigWriter(
+                folder, example.config, settings.shard_bytes
+            )
+            # Examples come in the order of the hash that splits them, so the first is the one
+            # nearest to validation: a corpus of a few reviews still gets a validation split that is
+            # not empty.
+            first = settings.validation_fraction > 0
+        else:
+            first = False
+        held_out = first or in_validation(example.review_id, settings.validation_fraction)
+        writers[example.config].write("validation" if held_out else "train", example)
+    splits = {config: writer.close() for config, writer in sorted(writers.items())}
+    return Outcome(splits, dict(counts), sorter.added, sorter.superseded)
+
+
+def _manifest(outcome: Outcome, config: str, settings: Settings) -> dict[str, Any]:
+    counts = outcome.counts[config]
+    manifest: dict[str, Any] = {
+        "config": config,
+        "rows": sum(counts.statuses.values()),
+        "statuses": dict(sorted(counts.statuses.items())),
+        "reasons": dict(sorted(counts.reasons.items())),
+        "splits": outcome.splits[config],
+        "validation_fraction": settings.validation_fraction,
+        "versions": _versions(),
+    }
+    if settings.vocabulary is not None:
+        manifest["vocabulary"] = {
+            "file": settings.vocabulary.name,
+            "sha256": files.sha256(settings.vocabulary),
+        }
+    return manifest
+
+
+def _versions() -> dict[str, str]:
+    import importlib.metadata
+
+    found = {}
+    for name in ("fsa-jax", "tensorflow-datasets", "tensorflow"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def default_vocabulary(given: Path | None) -> Path | None:
+    """Returns the vocabulary named by the user, else the one in ``FSA_VOCABULARY`` if that is a local path."""
+    named = os.environ.get("FSA_VOCABULARY", "")
+    if given is not None or not named or "://" in named:
+        return given
+    return Path(named)

@@ -1,0 +1,140 @@
+"""Builds corpora from the ledgers of generation runs, after checking that they are whole."""
+
+import collections
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from generation import anl, files, ledger, prompting, quality
+from generation.corpus import build as building
+from generation.corpus.records import Example
+from generation.records import OK, LedgerRow
+
+ABLATIONS = {
+    "anl_without_reasoning": anl.without_reasoning,
+    "anl_without_labels": anl.without_labels,
+}
+
+
+def check_whole(folder: Path) -> list[Path]:
+    """Returns a run's ledgers if all shards are there and each holds just what it should.
+
+    Raises:
+        FileNotFoundError: the folder holds no ledger.
+        ValueError: a shard is missing, unfinished or of another input, or shards overlap; the
+            message names it and the command that mends it.
+    """
+    paths = ledger.find(folder)
+    shards = ledger.shards_in_name(paths[0])
+    summaries: dict[int, dict[str, Any]] = {}
+    for shard in range(shards):
+        path = ledger.shard_path(folder, shard, shards)
+        summary = path.with_name(path.name.replace("ledger-", "shard-")).with_suffix(".json")
+        if not path.exists() or not summary.exists():
+            raise ValueError(
+                f"{folder}: shard {shard}/{shards} is missing; run `fsa generate … --shard {shard}/{shards}`"
+            )
+        summaries[shard] = files.parse_object(summary.read_bytes())
+        if not summaries[shard].get("complete"):
+            raise ValueError(
+                f"{folder}: shard {shard}/{shards} is not finished; run the same `fsa generate … --shard {shard}/{shards}` "
+                "again, or pass --allow-incomplete"
+            )
+    for field in ("reviews_sha256", "prompts", "reviews"):
+        values = {str(summary.get(field)) for summary in summaries.values()}
+        if len(values) > 1:
+            raise ValueError(
+                f"{folder}: the shards differ in {field}; run all shards on the same reviews and prompts"
+            )
+    requests = sum(summary["requests"] + summary["duplicates"] for summary in summaries.values())
+    expected = summaries[0]["reviews"] * len(summaries[0]["prompts"])
+    if requests != expected:
+        raise ValueError(
+            f"{folder}: the shards cover {requests} of {expected} requests; run the missing shards again"
+        )
+    return paths
+
+
+class LedgerReader:
+    """Reads ledgers as examples and counts on the way.
+
+    Args:
+        folders: output folders of ``fsa generate``.
+        ablations: derive from each ANL answer its forms without reasoning and without labels, too.
+        allow_incomplete: take what is there from unfinished runs.
+    """
+
+    def __init__(
+        self, folders: list[Path], ablations: bool = False, allow_incomplete: bool = False
+    ) -> None:
+        self.ablations = ablations
+        self.paths: list[Path] = []
+        self.kinds: dict[Path, dict[str, str]] = {}
+        for folder in folders:
+            self.paths += ledger.find(folder) if allow_incomplete else check_whole(folder)
+        self.rows = 0
+        self.bad: collections.Counter[str] = collections.Counter()
+
+    @property
+    def expected_bytes(self) -> int:
+        """Size of the ledgers."""
+        return sum(path.stat().st_size for path in self.paths)
+
+    def examples(self) -> Iterator[Example]:
+        """Yields all rows as examples; checks that no review stands in two shards of a run."""
+        for path in self.paths:
+            shards = ledger.shards_in_name(path)
+            shard = int(path.name.split("-")[1])
+            for row in ledger.rows(path):
+                if ledger.shard_of(row.review_id, shards) != shard:
+                    raise ValueError(
+                        f"{path}: review {row.review_id!r} belongs to another shard; the shards overlap"
+                    )
+                self.rows += 1
+                yield from self._examples(row)
+
+    def _examples(self, row: LedgerRow) -> Iterator[Example]:
+        kind = "anl" if row.prompt.startswith("anl") else "rw"
+        targets = quality.training_text(kind, row.response or "") if row.status == OK else ""
+        yield self._example(row, row.prompt, targets)
+        if self.ablations and row.prompt == "anl":
+            for name, derive in ABLATIONS.items():
+                yield self._example(row, name, derive(targets) if targets else "")
+
+    @staticmethod
+    def _example(row: LedgerRow, prompt: str, targets: str) -> Example:
+        status, reason = row.status, row.reason
+        if status == OK and not targets:
+            status, reason = "filtered", "empty"
+        return Example(
+            row.review_id,
+            row.domain,
+            row.teacher,
+            prompt,
+            row.review,
+            targets,
+            row.rating,
+            status,
+            reason,
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Returns the manifest's entries about where the corpus came from."""
+        return {
+            "ledgers": {
+                f"{path.parent.name}/{path.name}": files.sha256(path) for path in self.paths
+            },
+            "prompts": {name: prompting.load(name).sha256 for name in prompting.shipped()},
+        }
+
+
+def build_from_ledgers(reader: LedgerReader, settings: building.Settings) -> building.Outcome:
+    """Builds corpora from ledgers; see ``build.build`` for what is promised and raised."""
+    building.refuse_foreign_folder(settings.root, settings.overwrite)
+    return building.build(reader.examples(), reader.expected_bytes, settings, reader.facts())
+
+
+def text_sha256(text: str) -> str:
+    """Returns the sha256 of a text, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,110 @@
+"""What a corpus holds, and how rows are put in order without holding them all in memory."""
+
+import collections
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from generation.records import OK
+
+# Buckets are sorted in memory one by one; their number keeps each at about this size.
+BUCKET_BYTES = 64 << 20
+# At most this many bucket files are open at once.
+MAX_BUCKETS = 512
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Example:
+    """One training example, or a row that did not become one.
+
+    Attributes:
+        review_id, domain, teacher, prompt, rating: as in the ledger.
+        inputs: the review.
+        targets: the teacher's text; empty unless ``status`` is ok.
+        status, reason: as in the ledger.
+    """
+
+    review_id: str
+    domain: str
+    teacher: str
+    prompt: str
+    inputs: str
+    targets: str
+    rating: float
+    status: str = OK
+    reason: str = ""
+
+    @property
+    def config(self) -> str:
+        """Name of the corpus that the example belongs to."""
+        return f"{self.teacher}_{self.prompt}_{self.domain}"
+
+
+def place(review_id: str) -> bytes:
+    """Returns a review's place in a corpus: a hash, so that order is shuffled and the same everywhere."""
+    return hashlib.sha256(b"split:" + review_id.encode("utf-8", "replace")).digest()
+
+
+def in_validation(review_id: str, fraction: float) -> bool:
+    """Tells whether a review belongs to the validation split, by its hash alone."""
+    return int.from_bytes(place(review_id)[:8], "big") < fraction * 2**64
+
+
+class Sorter:
+    """Sorts examples by ``place`` on disk, and keeps one of each (config, review): the last one added.
+
+    Args:
+        folder: an existing folder for temporary files.
+        expected_bytes: about how much text will be added.
+    """
+
+    def __init__(self, folder: Path, expected_bytes: int) -> None:
+        self.count = min(MAX_BUCKETS, max(1, math.ceil(expected_bytes / BUCKET_BYTES)))
+        self.paths = [folder / f"bucket-{index:05d}" for index in range(self.count)]
+        self.added = 0
+        self.superseded = 0
+
+    def add_all(self, examples: Iterable[Example]) -> None:
+        """Adds examples; call it once."""
+        streams: list[IO[bytes]] = []
+        try:
+            streams.extend(path.open("wb", buffering=1 << 16) for path in self.paths)
+            for example in examples:
+                self.added += 1
+                bucket = int.from_bytes(place(example.review_id)[:8], "big") * self.count >> 64
+                line = json.dumps(dataclasses.astuple(example), ensure_ascii=False)
+                streams[bucket].write(line.encode("utf-8", "replace") + b"\n")
+        finally:
+            for stream in streams:
+                stream.close()
+
+    def sorted(self) -> Iterator[Example]:
+        """Yields the examples in order of place, then config; each bucket's file goes when it is read."""
+        for path in self.paths:
+            last: dict[tuple[str, str], Example] = {}
+            with path.open("rb") as stream:
+                for line in stream:
+                    example = Example(*json.loads(line))
+                    key = (example.config, example.review_id)
+                    self.superseded += key in last
+                    last[key] = example
+            path.unlink()
+            yield from sorted(last.values(), key=lambda e: (place(e.review_id), e.config))
+
+
+@dataclasses.dataclass
+class Counts:
+    """Rows of one config, by what became of them."""
+
+    statuses: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    reasons: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+
+    def add(self, status: str, reason: str) -> None:
+        """Counts one row; a reason's details, behind the colon, are left out."""
+        self.statuses[status] += 1
+        if status != OK:
+            self.reasons[f"{status}: {reason.split(':')[0]}"] += 1

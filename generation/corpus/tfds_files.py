@@ -1,0 +1,129 @@
+"""Writes one corpus as TFRecords in the layout of TensorFlow Datasets. The only module here that loads TensorFlow."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from generation.corpus.records import Example
+
+NAME, VERSION = "understanding", "1.0.0"
+SPLITS = ("train", "validation")
+_DESCRIPTION = "Reviews and the sentiment understanding texts that a teacher wrote about them."
+
+
+def require_tensorflow() -> None:
+    """Loads TensorFlow quietly, or raises ValueError with the way to install it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        import tensorflow_datasets  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            f"writing TFRecords needs TensorFlow ({error.name} is missing); run: pip install fsa-jax, "
+            "or move the ledgers to a machine that has it"
+        ) from None
+
+
+class ConfigWriter:
+    """Writes the splits of one config, shard by shard.
+
+    Args:
+        folder: the version folder to fill, ``…/understanding/<config>/1.0.0``.
+        config: name of the config.
+        shard_bytes: a shard ends when it has grown past this.
+    """
+
+    def __init__(self, folder: Path, config: str, shard_bytes: int) -> None:
+        import tensorflow_datasets as tfds
+
+        self.folder, self.config, self.shard_bytes = folder, config, shard_bytes
+        self.features = tfds.features.FeaturesDict(
+            {
+                name: tfds.features.Text()
+                for name in ("review_id", "domain", "teacher", "prompt", "inputs", "targets")
+            }
+            | {"rating": tfds.features.Scalar(np.float32)}
+        )
+        self.serializer = tfds.core.example_serializer.ExampleSerializer(
+            self.features.get_serialized_info()
+        )
+        self.splits = {split: _SplitWriter(folder, split, shard_bytes) for split in SPLITS}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, split: str, example: Example) -> None:
+        """Appends one example to a split."""
+        row: dict[str, Any] = {name: getattr(example, name) for name in self.features}
+        encoded = self.features.encode_example(row)
+        self.splits[split].write(self.serializer.serialize_example(encoded))
+
+    def close(self) -> dict[str, int]:
+        """Ends the files, writes ``dataset_info.json`` and ``features.json``, and returns the examples by split."""
+        import tensorflow_datasets as tfds
+
+        infos = [writer.close() for writer in self.splits.values()]
+        identity = tfds.core.dataset_info.DatasetIdentity(
+            name=NAME,
+            version=tfds.core.Version(VERSION),
+            data_dir=str(self.folder),
+            module_name="",
+            config_name=self.config,
+            config_description=None,
+            config_tags=None,
+            release_notes=None,
+        )
+        info = tfds.core.DatasetInfo(
+            builder=identity, description=_DESCRIPTION, features=self.features
+        )
+        info.set_splits(tfds.core.splits.SplitDict(infos))
+        info.write_to_directory(self.folder)
+        return {info.name: info.num_examples for info in infos}
+
+
+class _SplitWriter:
+    def __init__(self, folder: Path, split: str, shard_bytes: int) -> None:
+        self.folder, self.split, self.shard_bytes = folder, split, shard_bytes
+        self.lengths: list[int] = []
+        self.bytes = 0
+        self.shard_size = 0
+        self.writer: Any = None
+
+    def write(self, record: bytes) -> None:
+        if self.writer is None or self.shard_size >= self.shard_bytes:
+            self._next_shard()
+        self.writer.write(record)
+        self.lengths[-1] += 1
+        self.shard_size += len(record)
+        self.bytes += len(record)
+
+    def _path(self, shard: int) -> Path:
+        return self.folder / f".{self.split}-{shard:05d}"
+
+    def _next_shard(self) -> None:
+        import tensorflow as tf
+
+        if self.writer is not None:
+            self.writer.close()
+        self.writer = tf.io.TFRecordWriter(str(self._path(len(self.lengths))))
+        self.lengths.append(0)
+        self.shard_size = 0
+
+    def close(self) -> Any:
+        """Gives the shards their final names, which hold their number."""
+        import tensorflow_datasets as tfds
+
+        if self.writer is None:
+            self._next_shard()
+        self.writer.close()
+        template = tfds.core.ShardedFileTemplate(
+            data_dir=self.folder, dataset_name=NAME, split=self.split, filetype_suffix="tfrecord"
+        )
+        for shard in range(len(self.lengths)):
+            name = f"{NAME}-{self.split}.tfrecord-{shard:05d}-of-{len(self.lengths):05d}"
+            self._path(shard).rename(self.folder / name)
+        return tfds.core.splits.SplitInfo(
+            name=self.split,
+            shard_lengths=self.lengths,
+            num_bytes=self.bytes,
+            filename_template=template,
+        )

@@ -1,0 +1,143 @@
+"""Reading JSON lines with errors that name the place, and writing files so that no half-written one is ever seen."""
+
+import contextlib
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+_BOM = b"\xef\xbb\xbf"
+
+
+def require_file(path: Path) -> Path:
+    """Returns ``path``, or raises FileNotFoundError in words."""
+    if path.is_dir():
+        raise FileNotFoundError(f"{path} is a folder; name a file in it")
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist; check the path")
+    return path
+
+
+@contextlib.contextmanager
+def open_bytes(path: Path) -> Iterator[IO[bytes]]:
+    """Opens a file for reading bytes, unpacking ``.gz`` on the fly."""
+    require_file(path)
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
+        yield stream  # type: ignore[misc]
+
+
+def parse_object(line: bytes) -> dict[str, Any]:
+    """Parses one line as a JSON object.
+
+    Raises:
+        ValueError: it is not UTF-8, not JSON, or not an object.
+    """
+    try:
+        row = json.loads(line)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 at byte {error.start}; save the file as UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"not JSON ({error.msg} at column {error.colno}); the line may be cut off"
+        ) from None
+    except RecursionError:
+        raise ValueError("not usable JSON (nested too deeply)") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"a JSON {type(row).__name__} where an object was expected")
+    return row
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yields (line number from 1, line) for the lines that are not blank; a byte-order mark is dropped.
+
+    Lines end at ``\\n`` only: reviews hold other characters that ``str.splitlines`` would split at.
+    """
+    with open_bytes(path) as stream:
+        for number, line in enumerate(stream, 1):
+            if number == 1:
+                line = line.removeprefix(_BOM)
+            if line.strip():
+                yield number, line
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yields (line number from 1, object) for every line that is not blank.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a line is not a JSON object; the message names file and line.
+    """
+    for number, line in numbered_lines(path):
+        try:
+            yield number, parse_object(line)
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: {error}") from None
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Opens a temporary neighbour of ``path`` for writing bytes; on success it takes the name ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes ``value`` as indented JSON, atomically."""
+    with atomic_file(path) as stream:
+        stream.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+@contextlib.contextmanager
+def atomic_folder(parent: Path, name: str = "work") -> Iterator[Path]:
+    """Makes a hidden working folder inside ``parent`` and removes it (or what the caller left of it) at the end."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=parent))
+    os.chmod(folder, 0o777 & ~_umask())
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def replace_folder(source: Path, destination: Path) -> None:
+    """Moves ``source`` to ``destination``, which must be on the same file system; an older folder there goes away."""
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    if not destination.exists():
+        os.rename(source, destination)
+        return
+    old = Path(
+        tempfile.mkdtemp(prefix=f".{destination.name}.", suffix=".old", dir=destination.parent)
+    )
+    os.rename(destination, old / "old")
+    os.rename(source, destination)
+    shutil.rmtree(old)
+
+
+def sha256(path: Path) -> str:
+    """Returns the sha256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _umask() -> int:
+    # mkstemp makes files for the owner alone; the finished file should be like any other that the
+    # user makes.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,232 @@
+"""The ledger: an append-only record of what became of each request, which survives being killed at any moment.
+
+A run's folder holds one ledger file per shard, ``ledger-00000-of-00004.jsonl``. A row is written
+with one system call, so a killed process loses no row that it was paid for; a machine that loses
+power loses at most the rows of the last ``SYNC_SECONDS``. A line that was cut off in the middle is
+not a row: reading skips it, and the next writer removes it.
+"""
+
+import collections
+import contextlib
+import datetime
+import errno
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from generation import files
+from generation.records import FAILED, FILTERED, OK, LedgerRow, Review
+
+SYNC_SECONDS = 5.0
+_NAME = re.compile(r"ledger-(\d{5})-of-(\d{5})\.jsonl")
+
+
+def request_key(review_id: str, messages: list[dict[str, str]], identity: str) -> str:
+    """Returns the key of a request: sha256 over all that decides its answer.
+
+    Args:
+        review_id: of the review.
+        messages: the rendered chat messages.
+        identity: canonical text of prompt version, model, revision, sampling parameters and backend
+            (see ``teachers.base.identity``).
+    """
+    text = json.dumps([identity, review_id, messages], ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def shard_of(review_id: str, shards: int) -> int:
+    """Returns the shard that a review belongs to, the same on every machine."""
+    if shards == 1:
+        return 0
+    return (
+        int.from_bytes(hashlib.sha256(b"shard:" + review_id.encode()).digest()[:8], "big") % shards
+    )
+
+
+def shard_path(folder: Path, shard: int, shards: int) -> Path:
+    """Returns the path of one shard's ledger."""
+    return folder / f"ledger-{shard:05d}-of-{shards:05d}.jsonl"
+
+
+def find(folder: Path) -> list[Path]:
+    """Returns the ledgers of a run's folder, in order of shard.
+
+    Raises:
+        FileNotFoundError: the folder does not exist or holds no ledger.
+        ValueError: it holds ledgers of runs with different numbers of shards.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f"{folder} is not a folder; name the --output-dir of `fsa generate`"
+        )
+    paths = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    if not paths:
+        raise FileNotFoundError(
+            f"{folder} holds no ledger-*.jsonl; name the --output-dir of `fsa generate`"
+        )
+    counts = {shards_in_name(path) for path in paths}
+    if len(counts) > 1:
+        raise ValueError(
+            f"{folder} mixes ledgers of runs in {' and '.join(map(str, sorted(counts)))} shards; keep one run"
+        )
+    return paths
+
+
+def shards_in_name(path: Path) -> int:
+    """Returns the number of shards that a ledger's name tells."""
+    match = _NAME.fullmatch(path.name)
+    if not match:
+        raise ValueError(f"{path} is not named like a ledger (ledger-00000-of-00001.jsonl)")
+    return int(match.group(2))
+
+
+def rows(path: Path, bad: collections.Counter[str] | None = None) -> Iterator[LedgerRow]:
+    """Yields a ledger's rows in the order of writing; a key may come again, and its last row counts.
+
+    Args:
+        path: the ledger.
+        bad: if given, lines that are no rows are counted in it, as ``torn`` (the last line, cut
+            off) or ``broken``. Without it a broken line raises; a torn last line is skipped
+            silently in both cases.
+
+    Raises:
+        ValueError: a line other than a torn last one is no row; the message names file and line.
+    """
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.endswith(b"\n"):
+                if bad is not None:
+                    bad["torn"] += 1
+                return
+            try:
+                yield LedgerRow.from_json(files.parse_object(line))
+            except ValueError as error:
+                if bad is None:
+                    raise ValueError(f"{path}, line {number}: {error}") from None
+                bad["broken"] += 1
+
+
+def statuses(path: Path) -> dict[bytes, str]:
+    """Returns the status of each key in a ledger; the last row of a key counts.
+
+    Keys are the sha256's bytes. A million rows take about 20 s and 250 MB.
+    """
+    found: dict[bytes, str] = {}
+    if path.exists():
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, 1):
+                if line.endswith(b"\n"):
+                    key, status = _key_and_status(path, number, line)
+                    found[key] = status
+    return found
+
+
+_INTERNED = {OK: OK, FAILED: FAILED, FILTERED: FILTERED}
+
+
+def _key_and_status(path: Path, number: int, line: bytes) -> tuple[bytes, str]:
+    try:
+        row = files.parse_object(line)
+        return bytes.fromhex(row["key"]), _INTERNED[row["status"]]
+    except (ValueError, KeyError, TypeError) as error:
+        words = error if isinstance(error, ValueError) else "it is not a ledger row"
+        raise ValueError(f"{path}, line {number}: {words}; remove that line to go on") from None
+
+
+class Ledger:
+    """One shard's ledger, open for appending by this process alone.
+
+    Use as a context manager. Opening takes the shard's lock file, which the kernel gives back when
+    the process dies, and removes a torn last line.
+
+    Args:
+        path: the file; made where missing.
+
+    Raises:
+        ValueError: another process writes to this shard.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stack = contextlib.ExitStack()
+        self._file = -1
+        self._size = 0
+        self._synced = 0.0
+
+    def __enter__(self) -> "Ledger":
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(f"{self.path}.lock", blocking=False)
+        try:
+            self._stack.enter_context(lock)
+        except filelock.Timeout:
+            raise ValueError(
+                f"{self.path} is being written by another process; wait for it, or take another --shard"
+            ) from None
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._stack.callback(os.close, self._file)
+        self._size = _end_of_last_line(self._file)
+        os.ftruncate(self._file, self._size)
+        os.lseek(self._file, self._size, os.SEEK_SET)
+        self._synced = time.monotonic()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with contextlib.suppress(OSError):
+            os.fsync(self._file)
+        self._stack.close()
+
+    def append(self, row: LedgerRow) -> None:
+        """Writes one row so that it outlives this process.
+
+        Raises:
+            OSError: the row could not be written, as on a full disk; what was written of it is
+                taken back.
+        """
+        line = row.to_json().encode("utf-8", "replace") + b"\n"
+        try:
+            written = os.write(self._file, line)
+            while written < len(line):
+                written += os.write(self._file, line[written:])
+        except OSError as error:
+            os.ftruncate(self._file, self._size)
+            os.lseek(self._file, self._size, os.SEEK_SET)
+            advice = (
+                "free some space and run the same command again"
+                if error.errno == errno.ENOSPC
+                else "nothing is lost"
+            )
+            raise OSError(f"{self.path}: cannot write ({error.strerror}); {advice}") from None
+        self._size += len(line)
+        if time.monotonic() - self._synced > SYNC_SECONDS:
+            os.fsync(self._file)
+            self._synced = time.monotonic()
+
+
+def _end_of_last_line(file: int) -> int:
+    """Returns the offset behind the last line end of an open file."""
+    end = os.lseek(file, 0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - 65536)
+        block = os.pread(file, end - start, start)
+        if (found := block.rfind(b"\n")) >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def new_row(
+    key: str, review: Review, prompt: str, teacher: str, model: str, revision: str, **rest: Any
+) -> LedgerRow:
+    """Builds a row about ``review``, dated now; ``rest`` are the fields that tell what became of the request."""
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return LedgerRow(
+        key=key, review_id=review.review_id, domain=review.domain, rating=review.rating, review=review.text,
+        prompt=prompt, teacher=teacher, model=model, revision=revision, created=created, **rest,
+    )  # fmt: skip

@@ -1,0 +1,181 @@
+"""Prompt files: what is asked of a teacher, versioned, and replaceable by the user.
+
+A prompt file is YAML with ``name``, ``version``, ``kind`` (``anl``: the answer is blocks of target,
+aspect, sentiment and reasoning; ``rw``: it is plain text), an optional ``system`` message, a
+``template`` that holds ``{input review}`` and, where worked examples are wanted, ``{demo}``, and
+``demos`` with a ``review`` and its ``answer`` for each domain.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import importlib.resources
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from generation import files
+from generation.records import DOMAINS, Review
+
+KINDS = ("anl", "rw")
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_REVIEW, _DEMO = "{input review}", "{demo}"
+
+Message = dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Prompt:
+    """One prompt.
+
+    Attributes:
+        name: part of the corpus's name.
+        version: part of the ledger's keys.
+        kind: ``anl`` or ``rw``; decides how answers are checked.
+        template: the user message, with its placeholders.
+        demos: worked example by domain, ready to stand in for ``{demo}``.
+        system: the system message, or None.
+    """
+
+    name: str
+    version: str
+    kind: str
+    template: str
+    demos: dict[str, str]
+    system: str | None = None
+
+    def messages(self, review: Review, instruction_role: bool = True) -> list[Message]:
+        """Returns the chat messages that ask about ``review``.
+
+        Args:
+            review: whose text is put in as it is; placeholders and instructions inside it stay
+                data.
+            instruction_role: whether the model knows a system role; where not, that text leads the
+                user message.
+        """
+        before, after = self._parts(review.domain)
+        text = before + review.text + after
+        if self.system is None:
+            return [{"role": "user", "content": text}]
+        if instruction_role:
+            return [{"role": "system", "content": self.system}, {"role": "user", "content": text}]
+        return [{"role": "user", "content": f"{self.system}\n\n{text}"}]
+
+    def _parts(self, domain: str) -> tuple[str, str]:
+        return _split(self.template, self.demos.get(domain, ""))
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all that the prompt consists of."""
+        return hashlib.sha256(
+            json.dumps(dataclasses.asdict(self), sort_keys=True).encode()
+        ).hexdigest()
+
+
+@functools.lru_cache(maxsize=64)
+def _split(template: str, demo: str) -> tuple[str, str]:
+    # The review goes in last and is never searched for placeholders.
+    before, after = template.split(_REVIEW)
+    return before.replace(_DEMO, demo), after.replace(_DEMO, demo)
+
+
+def shipped() -> list[str]:
+    """Returns the names of the prompts that the package ships."""
+    folder = importlib.resources.files("generation") / "prompts"
+    return sorted(
+        item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")
+    )
+
+
+def load(name_or_path: str) -> Prompt:
+    """Loads a shipped prompt by name, or a user's file by path.
+
+    Raises:
+        FileNotFoundError: neither a shipped name nor a file.
+        ValueError: the file is not a prompt; the message names file and field.
+    """
+    if name_or_path in shipped():
+        text = (
+            importlib.resources.files("generation") / "prompts" / f"{name_or_path}.yaml"
+        ).read_text("utf-8")
+        return _parse(text, f"prompts/{name_or_path}.yaml")
+    path = Path(name_or_path)
+    if not path.suffix:
+        raise ValueError(
+            f"prompt {name_or_path!r} is not shipped; use {', '.join(shipped())} or the path of a .yaml file"
+        )
+    return _parse(files.require_file(path).read_text("utf-8"), str(path))
+
+
+def load_all(names: str) -> list[Prompt]:
+    """Loads a comma-separated list of prompts, whose names must differ."""
+    prompts = [load(name.strip()) for name in names.split(",") if name.strip()]
+    if not prompts:
+        raise ValueError("--prompt is empty; name one, such as anl,rw")
+    twice = {p.name for p in prompts if sum(other.name == p.name for other in prompts) > 1}
+    if twice:
+        raise ValueError(f"prompt {sorted(twice)[0]!r} is named twice in --prompt {names}")
+    return prompts
+
+
+def _parse(text: str, where: str) -> Prompt:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(value, dict):
+        raise ValueError(
+            f"{where}: a prompt file is a mapping with name, version, kind, template and demos"
+        )
+    known = {field.name for field in dataclasses.fields(Prompt)}
+    if unknown := sorted(set(value) - known):
+        raise ValueError(
+            f"{where}: unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}"
+        )
+    for field in ("name", "version", "kind", "template"):
+        if not value.get(field):
+            raise ValueError(f"{where}: field {field!r} is missing")
+    if not _NAME.fullmatch(str(value["name"])):
+        raise ValueError(
+            f"{where}: field 'name' is {value['name']!r}; use lower-case letters, digits and _"
+        )
+    if value["kind"] not in KINDS:
+        raise ValueError(f"{where}: field 'kind' is {value['kind']!r}; use {' or '.join(KINDS)}")
+    template = str(value["template"])
+    if template.count(_REVIEW) != 1:
+        raise ValueError(
+            f"{where}: field 'template' must hold {_REVIEW} once, not {template.count(_REVIEW)} times"
+        )
+    demos = _demos(value.get("demos") or {}, where)
+    if _DEMO in template and set(demos) != set(DOMAINS):
+        raise ValueError(
+            f"{where}: field 'template' holds {_DEMO}, so 'demos' needs {' and '.join(DOMAINS)}"
+        )
+    system = value.get("system")
+    return Prompt(
+        str(value["name"]),
+        str(value["version"]),
+        value["kind"],
+        template,
+        demos,
+        str(system) if system else None,
+    )
+
+
+def _demos(demos: dict[str, Any], where: str) -> dict[str, str]:
+    for domain, demo in demos.items():
+        if (
+            domain not in DOMAINS
+            or not isinstance(demo, dict)
+            or not {"review", "answer"} <= set(demo)
+        ):
+            raise ValueError(
+                f"{where}: field 'demos' needs, for {' and '.join(DOMAINS)}, a 'review' and its 'answer'"
+            )
+    return {
+        domain: f"Review: {demo['review'].strip()}\n\n{demo['answer'].strip()}"
+        for domain, demo in demos.items()
+    }

@@ -1,0 +1,164 @@
+"""Named rules that decide whether an answer may become training text."""
+
+import re
+
+from generation import anl
+
+# Function words: a sixth of any English text of some length, and rare in other languages.
+_ENGLISH = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "and",
+        "or",
+        "but",
+        "of",
+        "to",
+        "in",
+        "on",
+        "at",
+        "for",
+        "with",
+        "from",
+        "by",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "it",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "i",
+        "you",
+        "we",
+        "they",
+        "he",
+        "she",
+        "my",
+        "our",
+        "your",
+        "their",
+        "his",
+        "her",
+        "me",
+        "us",
+        "them",
+        "not",
+        "no",
+        "very",
+        "so",
+        "had",
+        "have",
+        "has",
+        "do",
+        "did",
+        "does",
+        "will",
+        "would",
+        "can",
+        "could",
+        "there",
+        "which",
+        "who",
+        "when",
+        "what",
+        "if",
+        "than",
+        "too",
+        "also",
+        "just",
+        "all",
+        "more",
+        "only",
+        "about",
+        "up",
+        "out",
+    ]
+)
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_REFUSALS = re.compile(
+    r"^\W*(?:i['’]?m sorry\b|i am sorry\b|sorry, (?:but )?i\b|i apologi[sz]e\b|i (?:cannot|can['’]?t|can not|am unable to|'m unable to)"
+    r" (?:fulfil|assist|help|provide|rewrite|analy[sz]e|complete|generate|process|engage|comply)|as an? (?:ai|large)\b.{0,20}\bmodel|"
+    r"(?:unfortunately,? )?i (?:do not|don['’]?t) feel comfortable)",
+    re.IGNORECASE,
+)
+_ECHOES = (
+    "Analyze the fine-grained sentiment of a user review",
+    "Rewrite a user review to express the feelings",
+    "Opinion Target: Identify and locate",
+    "Your Task:",
+)
+_LEAD = re.compile(
+    r"^\s*(?:\**(?:rewritten|revised)(?: user)? review\**|answer|output|response)\s*:\s*\**\s*",
+    re.IGNORECASE,
+)
+
+RULES = {
+    "length": "the answer was cut off at the token limit (finish_reason is length)",
+    "finish_reason": "the model stopped for another reason than being done, such as a content filter",
+    "empty": "no text",
+    "refused": "the model declined",
+    "prompt_echo": "the answer repeats the prompt or the review",
+    "wrong_language": "the answer is not English",
+    "unparseable": "an ANL answer without one readable block of target and sentiment",
+}
+
+
+def rejects(kind: str, review: str, response: str, finish_reason: str | None) -> str:
+    """Names the first rule that an answer breaks.
+
+    Args:
+        kind: the prompt's kind, ``anl`` or ``rw``.
+        review: the text of the review.
+        response: the answer as it came.
+        finish_reason: as the backend said it; None counts as unknown, and passes.
+
+    Returns:
+        A name of ``RULES``, with details after a colon, or an empty string where the answer is
+        good.
+    """
+    if finish_reason == "length":
+        return "length"
+    if finish_reason not in (None, "stop"):
+        return f"finish_reason: {finish_reason}"
+    text = response.strip()
+    if not text:
+        return "empty"
+    if _REFUSALS.search(text[:200]):
+        return "refused"
+    if any(echo in text for echo in _ECHOES) or " ".join(text.split()) == " ".join(review.split()):
+        return "prompt_echo"
+    if kind == "anl" and not anl.parse(text):
+        return "unparseable"
+    if not is_english(text):
+        return "wrong_language"
+    return ""
+
+
+def training_text(kind: str, response: str) -> str:
+    """Returns an answer as a student should learn it: without space around it and without a label in front."""
+    text = response.strip()
+    return _LEAD.sub("", text, count=1).strip() or text if kind == "rw" else text
+
+
+def is_english(text: str) -> bool:
+    """Tells whether a text is English; short ones without a clear sign pass."""
+    words = [word.lower().replace("’", "'") for word in _WORD.findall(text[:2000])]
+    if len(words) < 4:
+        return sum(character.isascii() for character in text) >= len(text) / 2 or not words
+    share = sum(word in _ENGLISH for word in words) / len(words)
+    if share >= 0.15:
+        return True
+    # Brief English reviews may do without function words ("great food great price"), so ask a
+    # classifier.
+    import py3langid
+
+    language, _ = py3langid.classify(text[:1000])
+    return language == "en" or (share >= 0.08 and text.isascii())

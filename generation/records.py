@@ -1,0 +1,157 @@
+"""The two record types that other parts read: reviews and ledger rows, both one JSON object a line."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from generation import files
+
+DOMAINS = ("restaurant", "laptop")
+OK, FAILED, FILTERED = "ok", "failed", "filtered"
+STATUSES = (OK, FAILED, FILTERED)
+
+
+def clean_unicode(text: str) -> str:
+    """Returns ``text`` with what no UTF-8 file can hold (lone surrogates) replaced by U+FFFD."""
+    return (
+        text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        if not text.isascii()
+        else text
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Review:
+    """One customer review.
+
+    Attributes:
+        review_id: unique among the reviews of one run; the train/validation split hashes it.
+        domain: ``restaurant`` or ``laptop``.
+        rating: stars, 1.0 to 5.0.
+        text: the review, not empty.
+        source: where it came from, such as ``yelp`` or ``sample``.
+    """
+
+    review_id: str
+    domain: str
+    rating: float
+    text: str
+    source: str
+
+    def __post_init__(self) -> None:
+        if not self.review_id:
+            raise ValueError("field 'review_id' is empty; give every review an id")
+        if self.domain not in DOMAINS:
+            raise ValueError(f"field 'domain' is {self.domain!r}; use one of {', '.join(DOMAINS)}")
+        if not (math.isfinite(self.rating) and 1.0 <= self.rating <= 5.0):
+            raise ValueError(f"field 'rating' is {self.rating!r}; use a number from 1.0 to 5.0")
+        if not self.text.strip():
+            raise ValueError("field 'text' is empty; drop the review or fill it")
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> "Review":
+        """Builds a review from a parsed JSON object.
+
+        Raises:
+            ValueError: a field is missing or has a value outside the contract; the message names
+                it.
+        """
+        missing = [
+            name for name in ("review_id", "domain", "rating", "text") if row.get(name) is None
+        ]
+        if missing:
+            raise ValueError(
+                f"field {missing[0]!r} is missing; a review needs review_id, domain, rating, text, source"
+            )
+        try:
+            rating = float(row["rating"])
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"field 'rating' is {row['rating']!r}; use a number from 1.0 to 5.0"
+            ) from None
+        text, review_id = clean_unicode(str(row["text"])), clean_unicode(str(row["review_id"]))
+        return cls(review_id, str(row["domain"]), rating, text, str(row.get("source") or "unknown"))
+
+    def to_json(self) -> str:
+        """Returns the review as one line of JSON, without the line end."""
+        return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
+
+
+def read_reviews(path: Path) -> Iterator[Review]:
+    """Yields the reviews of a JSON-lines file (``.gz`` too), holding one at a time.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a line is not a review; the message names file, line and field.
+    """
+    for number, row in files.json_lines(path):
+        try:
+            yield Review.from_json(row)
+        except ValueError as error:
+            raise ValueError(f"{path}, line {number}: {error}") from None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """What became of one request (DESIGN section 3).
+
+    Attributes:
+        key: sha256 over all that decides the answer (``ledger.request_key``).
+        review_id, domain, rating, review: the review asked about; ``review`` is its text.
+        prompt: name of the prompt, such as ``anl`` or ``rw``.
+        teacher: the name that the corpus will carry.
+        model, revision: what answered.
+        status: ``ok``, ``failed`` (no usable answer came) or ``filtered`` (one came and a named
+            rule rejected it).
+        reason: empty for ``ok``, else the name of the fault or of the rule, with details after a
+            colon.
+        attempts: how many times the teacher was asked in the run that wrote the row.
+        response: the answer as it came (also where it was filtered), or None.
+        finish_reason: as the teacher said it, or None.
+        usage: token counts and cost, ``prompt_tokens``, ``completion_tokens``, ``cost`` (US
+            dollars); empty if unknown.
+        created: UTC time of writing, ISO 8601.
+    """
+
+    key: str
+    review_id: str
+    domain: str
+    rating: float
+    review: str
+    prompt: str
+    teacher: str
+    model: str
+    revision: str
+    status: str
+    reason: str
+    attempts: int
+    response: str | None
+    finish_reason: str | None
+    usage: dict[str, Any]
+    created: str
+
+    def to_json(self) -> str:
+        """Returns the row as one line of JSON, without the line end."""
+        return json.dumps({name: getattr(self, name) for name in _ROW_FIELDS}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, row: dict[str, Any]) -> "LedgerRow":
+        """Builds a row from a parsed JSON object.
+
+        Raises:
+            ValueError: a field is missing, or ``status`` is unknown.
+        """
+        missing = [name for name in _ROW_FIELDS if name not in row]
+        if missing:
+            raise ValueError(f"field {missing[0]!r} is missing; this is not a ledger row")
+        if row["status"] not in STATUSES:
+            raise ValueError(
+                f"field 'status' is {row['status']!r}; it must be one of {', '.join(STATUSES)}"
+            )
+        return cls(**{name: row[name] for name in _ROW_FIELDS})
+
+
+_ROW_FIELDS = tuple(field.name for field in dataclasses.fields(LedgerRow))

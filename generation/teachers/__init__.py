@@ -1,0 +1,1 @@
+"""Teachers: what answers requests, behind one small interface (``base``)."""

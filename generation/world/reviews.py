@@ -1,0 +1,31 @@
+"""Writes whole sample reviews: a few sentences of one mood, and stars that follow from them."""
+
+import random
+from collections.abc import Iterator
+
+from generation.records import Review
+from generation.world.sentences import Sentence, Speaker
+
+# Chance of a positive opinion in reviews of one to five stars.
+_MOODS = {1: 0.05, 2: 0.25, 3: 0.5, 4: 0.8, 5: 0.97}
+_STARS = (1, 2, 3, 4, 5)
+_WEIGHTS = (12, 12, 20, 26, 30)
+
+
+def draw_reviews(count: int, seed: int) -> Iterator[tuple[Review, list[Sentence]]]:
+    """Yields ``count`` reviews, restaurants and laptops by turns, each with the sentences that it is made of.
+
+    Args:
+        count: number of reviews.
+        seed: same seed, same reviews; a larger count begins with the reviews of a smaller one.
+    """
+    for index in range(count):
+        domain = ("restaurant", "laptop")[index % 2]
+        rng = random.Random(f"{seed} review {index}")
+        stars = rng.choices(_STARS, _WEIGHTS)[0]
+        speaker = Speaker(domain, rng)
+        sentences = [speaker.sentence(_MOODS[stars]) for _ in range(rng.choice((2, 2, 3, 3, 4)))]
+        if not any(sentence.opinions for sentence in sentences):
+            sentences.append(speaker.sentence(_MOODS[stars], "explicit"))
+        text = " ".join(sentence.text for sentence in sentences)
+        yield Review(f"sample-{seed}-{index:06d}", domain, float(stars), text, "sample"), sentences
