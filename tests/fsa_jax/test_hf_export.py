@@ -167,12 +167,15 @@ def test_the_model_card_tells_where_the_model_is_from(exported):
     assert 'AutoTokenizer.from_pretrained("student")' in card
 
 
-def test_the_python_of_the_model_card_runs(exported, monkeypatch, capsys):
+def test_the_python_of_the_model_card_runs(exported, pieces, monkeypatch, capsys):
     pytest.importorskip("torch")
     card = (exported[2] / "README.md").read_text()
     monkeypatch.chdir(exported[2].parent)
-    exec(card.split("```python\n")[1].split("```")[0], {})
-    assert len(capsys.readouterr().out) > 3
+    names = {}
+    exec(card.split("```python\n")[1].split("```")[0], names)
+    assert pieces + 100 in names["inputs"].input_ids[0].tolist()
+    assert "[NL]" not in capsys.readouterr().out
+    assert names["model"].config.vocab_size == exported[1].vocab_size
 
 
 def test_rows_can_be_those_of_the_vocabulary(exported, vocabulary, pieces, tmp_path):
