@@ -80,6 +80,8 @@ def state_shardings(boxed: Any, mesh: Mesh, rules: Rules) -> Any:
             raise ValueError(
                 f"no axis rule for {missing[0]!r} of {name}; rules: {', '.join(known)}"
             )
+        if len(spec) > len(leaf.shape):  # Adafactor's row and column means: small, kept whole
+            return NamedSharding(mesh, PartitionSpec())
         axes = [known[axis] if axis else None for axis in spec]
         for size, axis, logical in zip(leaf.shape, axes, spec, strict=False):
             if axis and size % mesh.shape[axis]:
