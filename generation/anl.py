@@ -96,7 +96,10 @@ def _close(block: dict[str, str], found: list[Quadruple]) -> None:
 
 
 def without_reasoning(text: str) -> str:
-    """Returns an ANL answer with only its labels: target, aspect and sentiment (the paper's "w/o R")."""
+    """Returns an ANL answer without its reasoning.
+
+    Only target, aspect and sentiment stay (the paper's "w/o R").
+    """
     return _keep(text, ("target", "aspect", "sentiment"))
 
 
@@ -106,7 +109,10 @@ def without_labels(text: str) -> str:
 
 
 def _keep(text: str, wanted: tuple[str, ...]) -> str:
-    """Keeps the lines that belong to the wanted fields, as the teacher wrote them, and one blank line between blocks."""
+    """Keeps the lines that belong to the wanted fields, as the teacher wrote them.
+
+    One blank line stays between blocks.
+    """
     kept: list[str] = []
     field: str | None = None
     for line in text.split("\n"):

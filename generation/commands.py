@@ -1,4 +1,7 @@
-"""Commands of ``fsa`` that make data: parse, call the library, print. Heavy imports stay inside the functions."""
+"""Commands of ``fsa`` that make data.
+
+Parse, call the library, print. Heavy imports stay inside the functions.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,13 +27,14 @@ def sample(
     ] = 4000,
     overwrite: Annotated[bool, typer.Option(help="Write into a folder that is not empty.")] = False,
 ) -> None:
-    """Write the sample world: made-up reviews with known opinions, a benchmark and a small vocabulary."""
+    """Write the sample world: made-up reviews, a benchmark, a vocabulary."""
     from generation.world.sample import write_sample
 
     counts = write_sample(output_dir, seed=seed, reviews=reviews, overwrite=overwrite)
     _table(f"Sample world in {output_dir}", ("what", "number"), counts.items())
     _next(
-        f"fsa generate --teacher lexicon --prompt anl,rw --reviews {output_dir}/reviews.jsonl --output-dir RUN"
+        f"fsa generate --teacher lexicon --prompt anl,rw --reviews {output_dir}/reviews.jsonl "
+        "--output-dir RUN"
     )
 
 
@@ -49,7 +53,10 @@ def generate(
         float, typer.Option(help="Exit with 1 above this share.", min=0, max=1)
     ] = 0.05,
 ) -> None:
-    """Let a teacher answer prompts about reviews, into an append-only ledger; run again to go on."""
+    """Let a teacher answer prompts about reviews, into an append-only ledger.
+
+    Run again to go on.
+    """
     from generation import prompting, run
     from generation.teachers.lexicon import LexiconTeacher
 
@@ -160,7 +167,7 @@ def _shard(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def _print_outcome(outcome, output_dir: Path) -> None:  # type: ignore[no-untyped-def]
+def _print_outcome(outcome, output_dir: Path) -> None:
     rows = []
     for config, counts in sorted(outcome.counts.items()):
         splits = outcome.splits.get(config, {})
@@ -171,7 +178,7 @@ def _print_outcome(outcome, output_dir: Path) -> None:  # type: ignore[no-untype
     )
 
 
-def _table(title: str, columns, rows) -> None:  # type: ignore[no-untyped-def]
+def _table(title: str, columns, rows) -> None:
     import rich.console
     import rich.table
 

@@ -1,4 +1,7 @@
-"""Reading JSON lines with errors that name the place, and writing files so that no half-written one is ever seen."""
+"""Reading JSON lines with errors that name the place.
+
+And writing files so that no half-written one is ever seen.
+"""
 
 import contextlib
 import gzip
@@ -53,9 +56,12 @@ def parse_object(line: bytes) -> dict[str, Any]:
 
 
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yields (line number from 1, line) for the lines that are not blank; a byte-order mark is dropped.
+    """Yields (line number from 1, line) for the lines that are not blank.
 
-    Lines end at ``\\n`` only: reviews hold other characters that ``str.splitlines`` would split at.
+    A byte-order mark is dropped.
+
+    Lines end at the newline character only: reviews hold other characters that
+    ``str.splitlines`` would split at.
     """
     with open_bytes(path) as stream:
         for number, line in enumerate(stream, 1):
@@ -81,7 +87,10 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a temporary neighbour of ``path`` for writing bytes; on success it takes the name ``path``."""
+    """Opens a temporary neighbour of ``path`` for writing bytes.
+
+    On success it takes the name ``path``.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     try:
@@ -105,7 +114,10 @@ def write_json(path: Path, value: Any) -> None:
 
 @contextlib.contextmanager
 def atomic_folder(parent: Path, name: str = "work") -> Iterator[Path]:
-    """Makes a hidden working folder inside ``parent`` and removes it (or what the caller left of it) at the end."""
+    """Makes a hidden working folder inside ``parent``.
+
+    The end removes it (or what the caller left of it) at the end.
+    """
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=parent))
     os.chmod(folder, 0o777 & ~_umask())
@@ -116,7 +128,10 @@ def atomic_folder(parent: Path, name: str = "work") -> Iterator[Path]:
 
 
 def replace_folder(source: Path, destination: Path) -> None:
-    """Moves ``source`` to ``destination``, which must be on the same file system; an older folder there goes away."""
+    """Moves ``source`` to ``destination``, which must be on the same file system.
+
+    An older folder there goes away.
+    """
     destination.parent.mkdir(parents=True, exist_ok=True)
     if not destination.exists():
         os.rename(source, destination)

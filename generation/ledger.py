@@ -1,4 +1,6 @@
-"""The ledger: an append-only record of what became of each request, which survives being killed at any moment.
+"""The ledger: an append-only record of what became of each request.
+
+It survives being killed at any moment.
 
 A run's folder holds one ledger file per shard, ``ledger-00000-of-00004.jsonl``. A row is written
 with one system call, so a killed process loses no row that it was paid for; a machine that loses
@@ -74,7 +76,8 @@ def find(folder: Path) -> list[Path]:
     counts = {shards_in_name(path) for path in paths}
     if len(counts) > 1:
         raise ValueError(
-            f"{folder} mixes ledgers of runs in {' and '.join(map(str, sorted(counts)))} shards; keep one run"
+            f"{folder} mixes ledgers of runs in {' and '.join(map(str, sorted(counts)))} shards; "
+            "keep one run"
         )
     return paths
 
@@ -88,7 +91,9 @@ def shards_in_name(path: Path) -> int:
 
 
 def rows(path: Path, bad: collections.Counter[str] | None = None) -> Iterator[LedgerRow]:
-    """Yields a ledger's rows in the order of writing; a key may come again, and its last row counts.
+    """Yields a ledger's rows in the order of writing.
+
+    A key may come again, and its last row counts.
 
     Args:
         path: the ledger.
@@ -167,7 +172,8 @@ class Ledger:
             self._stack.enter_context(lock)
         except filelock.Timeout:
             raise ValueError(
-                f"{self.path} is being written by another process; wait for it, or take another --shard"
+                f"{self.path} is being written by another process; wait for it, or take another "
+                "--shard"
             ) from None
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         self._stack.callback(os.close, self._file)
@@ -224,9 +230,21 @@ def _end_of_last_line(file: int) -> int:
 def new_row(
     key: str, review: Review, prompt: str, teacher: str, model: str, revision: str, **rest: Any
 ) -> LedgerRow:
-    """Builds a row about ``review``, dated now; ``rest`` are the fields that tell what became of the request."""
+    """Builds a row about ``review``, dated now.
+
+    ``rest`` are the fields that tell what became of the request.
+    """
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return LedgerRow(
-        key=key, review_id=review.review_id, domain=review.domain, rating=review.rating, review=review.text,
-        prompt=prompt, teacher=teacher, model=model, revision=revision, created=created, **rest,
-    )  # fmt: skip
+        key=key,
+        review_id=review.review_id,
+        domain=review.domain,
+        rating=review.rating,
+        review=review.text,
+        prompt=prompt,
+        teacher=teacher,
+        model=model,
+        revision=revision,
+        created=created,
+        **rest,
+    )

@@ -105,7 +105,8 @@ def load(name_or_path: str) -> Prompt:
     path = Path(name_or_path)
     if not path.suffix:
         raise ValueError(
-            f"prompt {name_or_path!r} is not shipped; use {', '.join(shipped())} or the path of a .yaml file"
+            f"prompt {name_or_path!r} is not shipped; use {', '.join(shipped())} or the path of a "
+            ".yaml file"
         )
     return _parse(files.require_file(path).read_text("utf-8"), str(path))
 
@@ -147,7 +148,8 @@ def _parse(text: str, where: str) -> Prompt:
     template = str(value["template"])
     if template.count(_REVIEW) != 1:
         raise ValueError(
-            f"{where}: field 'template' must hold {_REVIEW} once, not {template.count(_REVIEW)} times"
+            f"{where}: field 'template' must hold {_REVIEW} once, not {template.count(_REVIEW)} "
+            "times"
         )
     demos = _demos(value.get("demos") or {}, where)
     if _DEMO in template and set(demos) != set(DOMAINS):
@@ -173,7 +175,8 @@ def _demos(demos: dict[str, Any], where: str) -> dict[str, str]:
             or not {"review", "answer"} <= set(demo)
         ):
             raise ValueError(
-                f"{where}: field 'demos' needs, for {' and '.join(DOMAINS)}, a 'review' and its 'answer'"
+                f"{where}: field 'demos' needs, for {' and '.join(DOMAINS)}, a 'review' and its "
+                "'answer'"
             )
     return {
         domain: f"Review: {demo['review'].strip()}\n\n{demo['answer'].strip()}"

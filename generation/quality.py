@@ -5,89 +5,23 @@ import re
 from generation import anl
 
 # Function words: a sixth of any English text of some length, and rare in other languages.
-_ENGLISH = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "and",
-        "or",
-        "but",
-        "of",
-        "to",
-        "in",
-        "on",
-        "at",
-        "for",
-        "with",
-        "from",
-        "by",
-        "as",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "it",
-        "its",
-        "this",
-        "that",
-        "these",
-        "those",
-        "i",
-        "you",
-        "we",
-        "they",
-        "he",
-        "she",
-        "my",
-        "our",
-        "your",
-        "their",
-        "his",
-        "her",
-        "me",
-        "us",
-        "them",
-        "not",
-        "no",
-        "very",
-        "so",
-        "had",
-        "have",
-        "has",
-        "do",
-        "did",
-        "does",
-        "will",
-        "would",
-        "can",
-        "could",
-        "there",
-        "which",
-        "who",
-        "when",
-        "what",
-        "if",
-        "than",
-        "too",
-        "also",
-        "just",
-        "all",
-        "more",
-        "only",
-        "about",
-        "up",
-        "out",
-    ]
-)
+_ENGLISH_TEXT = """
+the a an and or but of to in on at for with from by as is are was were be been it its this that
+these those i you we they he she my our your their his her me us them not no very so had have has
+do did does will would can could there which who when what if than too also just all more only
+about up out
+"""
+_ENGLISH = frozenset(_ENGLISH_TEXT.split())
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _REFUSALS = re.compile(
-    r"^\W*(?:i['’]?m sorry\b|i am sorry\b|sorry, (?:but )?i\b|i apologi[sz]e\b|i (?:cannot|can['’]?t|can not|am unable to|'m unable to)"
-    r" (?:fulfil|assist|help|provide|rewrite|analy[sz]e|complete|generate|process|engage|comply)|as an? (?:ai|large)\b.{0,20}\bmodel|"
-    r"(?:unfortunately,? )?i (?:do not|don['’]?t) feel comfortable)",
-    re.IGNORECASE,
+    r"""^\W*(?:
+        i['’]?m\ sorry\b | i\ am\ sorry\b | sorry,\ (?:but\ )?i\b | i\ apologi[sz]e\b
+        | i\ (?:cannot|can['’]?t|can\ not|am\ unable\ to|['’]m\ unable\ to)
+          \ (?:fulfil|assist|help|provide|rewrite|analy[sz]e|complete|generate|process|comply)
+        | as\ an?\ (?:ai|large)\b.{0,20}\bmodel
+        | (?:unfortunately,?\ )?i\ (?:do\ not|don['’]?t)\ feel\ comfortable
+    )""",
+    re.IGNORECASE | re.VERBOSE,
 )
 _ECHOES = (
     "Analyze the fine-grained sentiment of a user review",
@@ -102,7 +36,8 @@ _LEAD = re.compile(
 
 RULES = {
     "length": "the answer was cut off at the token limit (finish_reason is length)",
-    "finish_reason": "the model stopped for another reason than being done, such as a content filter",
+    "finish_reason": "the model stopped for another reason than being done, such as a content "
+    "filter",
     "empty": "no text",
     "refused": "the model declined",
     "prompt_echo": "the answer repeats the prompt or the review",
@@ -143,7 +78,10 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
 
 
 def training_text(kind: str, response: str) -> str:
-    """Returns an answer as a student should learn it: without space around it and without a label in front."""
+    """Returns an answer as a student should learn it.
+
+    It comes without space around it and without a label in front.
+    """
     text = response.strip()
     return _LEAD.sub("", text, count=1).strip() or text if kind == "rw" else text
 

@@ -1,4 +1,7 @@
-"""The two record types that other parts read: reviews and ledger rows, both one JSON object a line."""
+"""The two record types that other parts read.
+
+They are reviews and ledger rows, both one JSON object a line.
+"""
 
 import dataclasses
 import json
@@ -64,7 +67,8 @@ class Review:
         ]
         if missing:
             raise ValueError(
-                f"field {missing[0]!r} is missing; a review needs review_id, domain, rating, text, source"
+                f"field {missing[0]!r} is missing; a review needs review_id, domain, rating, text, "
+                "source"
             )
         try:
             rating = float(row["rating"])

@@ -1,4 +1,7 @@
-"""Runs a teacher over reviews into one shard's ledger: plans what is missing, asks, checks and records."""
+"""Runs a teacher over reviews into one shard's ledger.
+
+It plans what is missing, asks, checks and records.
+"""
 
 import collections
 import dataclasses
@@ -41,7 +44,8 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 <= self.shard < self.shards:
             raise ValueError(
-                f"--shard {self.shard}/{self.shards} does not exist; use 0/{self.shards} to {self.shards - 1}/{self.shards}"
+                f"--shard {self.shard}/{self.shards} does not exist; use 0/{self.shards} to "
+                f"{self.shards - 1}/{self.shards}"
             )
 
 
@@ -135,7 +139,9 @@ def generate(
 
 
 def survey(options: Options, progress: Progress) -> str:
-    """Reads all reviews once, so that bad input fails before the first request, and counts this shard's.
+    """Reads all reviews once, so that bad input fails before the first request.
+
+    It also counts the requests of this shard.
 
     Returns:
         The sha256 of the reviews file.
@@ -146,14 +152,18 @@ def survey(options: Options, progress: Progress) -> str:
         mine += ledger.shard_of(review.review_id, options.shards) == options.shard
     if not progress.reviews:
         raise ValueError(
-            f"{options.reviews} holds no reviews; make some with `fsa reviews collect` or `fsa sample`"
+            f"{options.reviews} holds no reviews; make some with `fsa reviews collect` or `fsa "
+            "sample`"
         )
     progress.total = mine * len(options.prompts)
     return files.sha256(options.reviews)
 
 
 def claim_folder(options: Options, spec: base.Spec) -> None:
-    """Writes ``run.json``, or refuses a folder that holds answers of another teacher, prompt version or sharding."""
+    """Writes ``run.json``, or refuses a folder that holds answers of another run.
+
+    Teacher, prompt versions and sharding must be the same.
+    """
     path = options.folder / "run.json"
     mine: dict[str, Any] = {
         "spec": dataclasses.asdict(spec),
@@ -167,7 +177,8 @@ def claim_folder(options: Options, spec: base.Spec) -> None:
         old = files.parse_object(path.read_bytes())
         for what, before, now in _differences(old, mine):
             raise ValueError(
-                f"{options.folder} holds answers of another run ({what} was {before}, now {now}); use another --output-dir"
+                f"{options.folder} holds answers of another run ({what} was {before}, now {now}); "
+                "use another --output-dir"
             )
         mine["prompts"] = old["prompts"] | mine["prompts"]
         if mine == old:
@@ -204,9 +215,19 @@ def to_row(answer: base.Answer, spec: base.Spec) -> LedgerRow:
         )
         status = FILTERED if reason else OK
     return ledger.new_row(
-        request.key, request.review, request.prompt.name, spec.teacher, spec.model, spec.revision, status=status,
-        reason=reason, attempts=answer.attempts, response=response, finish_reason=answer.finish_reason, usage=answer.usage,
-    )  # fmt: skip
+        request.key,
+        request.review,
+        request.prompt.name,
+        spec.teacher,
+        spec.model,
+        spec.revision,
+        status=status,
+        reason=reason,
+        attempts=answer.attempts,
+        response=response,
+        finish_reason=answer.finish_reason,
+        usage=answer.usage,
+    )
 
 
 def _count(progress: Progress, row: LedgerRow, options: Options) -> None:
@@ -280,7 +301,10 @@ class _Planner:
 
 
 class _Summary:
-    """Writes ``shard-*.json`` beside the ledger: what `fsa corpus build` checks completeness against."""
+    """Writes ``shard-*.json`` beside the ledger.
+
+    It is what `fsa corpus build` checks completeness against.
+    """
 
     def __init__(self, options: Options, spec: base.Spec, reviews_sha256: str) -> None:
         self.options, self.spec, self.reviews_sha256 = options, spec, reviews_sha256

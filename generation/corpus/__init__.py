@@ -1,1 +1,1 @@
-"""Corpora: from ledgers, or from the released files, to TFRecords that training reads (DESIGN section 3)."""
+"""Corpora: TFRecords that training reads, from ledgers or from the released files."""

@@ -1,4 +1,7 @@
-"""Turns a stream of examples into finished corpora: sorted, split, described by a manifest, and moved in at once."""
+"""Turns a stream of examples into finished corpora.
+
+They are sorted, split, described by a manifest, and moved in at once.
+"""
 
 import collections
 import dataclasses
@@ -37,7 +40,8 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.validation_fraction < 1:
             raise ValueError(
-                f"--validation-fraction is {self.validation_fraction}; use 0 up to, not including, 1"
+                f"--validation-fraction is {self.validation_fraction}; use 0 up to, not including, "
+                "1"
             )
         if self.vocabulary is not None:
             files.require_file(self.vocabulary)
@@ -54,7 +58,7 @@ class Outcome:
 
 
 def refuse_foreign_folder(root: Path, overwrite: bool) -> None:
-    """Raises FileExistsError where ``root`` is a non-empty folder that is no data root, or is a file."""
+    """Raises FileExistsError where ``root`` is a file, or a folder of something else."""
     if root.is_file():
         raise FileExistsError(f"{root} is a file; name a folder")
     if overwrite or not root.is_dir():
@@ -177,7 +181,7 @@ def _versions() -> dict[str, str]:
 
 
 def default_vocabulary(given: Path | None) -> Path | None:
-    """Returns the vocabulary named by the user, else the one in ``FSA_VOCABULARY`` if that is a local path."""
+    """Returns the vocabulary given, else ``FSA_VOCABULARY`` if that is a local path."""
     named = os.environ.get("FSA_VOCABULARY", "")
     if given is not None or not named or "://" in named:
         return given

@@ -33,25 +33,29 @@ def check_whole(folder: Path) -> list[Path]:
         summary = path.with_name(path.name.replace("ledger-", "shard-")).with_suffix(".json")
         if not path.exists() or not summary.exists():
             raise ValueError(
-                f"{folder}: shard {shard}/{shards} is missing; run `fsa generate … --shard {shard}/{shards}`"
+                f"{folder}: shard {shard}/{shards} is missing; run `fsa generate … --shard "
+                f"{shard}/{shards}`"
             )
         summaries[shard] = files.parse_object(summary.read_bytes())
         if not summaries[shard].get("complete"):
             raise ValueError(
-                f"{folder}: shard {shard}/{shards} is not finished; run the same `fsa generate … --shard {shard}/{shards}` "
+                f"{folder}: shard {shard}/{shards} is not finished; run the same `fsa generate … "
+                f"--shard {shard}/{shards}` "
                 "again, or pass --allow-incomplete"
             )
     for field in ("reviews_sha256", "prompts", "reviews"):
         values = {str(summary.get(field)) for summary in summaries.values()}
         if len(values) > 1:
             raise ValueError(
-                f"{folder}: the shards differ in {field}; run all shards on the same reviews and prompts"
+                f"{folder}: the shards differ in {field}; run all shards on the same reviews and "
+                "prompts"
             )
     requests = sum(summary["requests"] + summary["duplicates"] for summary in summaries.values())
     expected = summaries[0]["reviews"] * len(summaries[0]["prompts"])
     if requests != expected:
         raise ValueError(
-            f"{folder}: the shards cover {requests} of {expected} requests; run the missing shards again"
+            f"{folder}: the shards cover {requests} of {expected} requests; run the missing shards "
+            "again"
         )
     return paths
 
@@ -89,7 +93,8 @@ class LedgerReader:
             for row in ledger.rows(path):
                 if ledger.shard_of(row.review_id, shards) != shard:
                     raise ValueError(
-                        f"{path}: review {row.review_id!r} belongs to another shard; the shards overlap"
+                        f"{path}: review {row.review_id!r} belongs to another shard; the shards "
+                        "overlap"
                     )
                 self.rows += 1
                 yield from self._examples(row)

@@ -45,7 +45,10 @@ class Example:
 
 
 def place(review_id: str) -> bytes:
-    """Returns a review's place in a corpus: a hash, so that order is shuffled and the same everywhere."""
+    """Returns a review's place in a corpus.
+
+    It is a hash, so that order is shuffled and the same everywhere.
+    """
     return hashlib.sha256(b"split:" + review_id.encode("utf-8", "replace")).digest()
 
 
@@ -55,7 +58,9 @@ def in_validation(review_id: str, fraction: float) -> bool:
 
 
 class Sorter:
-    """Sorts examples by ``place`` on disk, and keeps one of each (config, review): the last one added.
+    """Sorts examples by ``place`` on disk, and keeps one of each (config, review).
+
+    The last one added is kept.
 
     Args:
         folder: an existing folder for temporary files.
@@ -83,7 +88,10 @@ class Sorter:
                 stream.close()
 
     def sorted(self) -> Iterator[Example]:
-        """Yields the examples in order of place, then config; each bucket's file goes when it is read."""
+        """Yields the examples in order of place, then config.
+
+        Each bucket's file goes when it is read.
+        """
         for path in self.paths:
             last: dict[tuple[str, str], Example] = {}
             with path.open("rb") as stream:

@@ -80,7 +80,10 @@ class ReleasedCorpus:
                     yield example
 
     def _by_folder(self, path: Path) -> tuple[str | None, str | None]:
-        """Returns domain and prompt as forced by the user or as the path's folders tell; None where neither does."""
+        """Returns domain and prompt as forced by the user or as the path's folders tell.
+
+        None where neither does.
+        """
         folders = [part.lower() for part in path.absolute().parent.parts]
         found = []
         for forced, names in ((self.domain, _DOMAIN_FOLDERS), (self.prompt, _PROMPT_FOLDERS)):
@@ -137,7 +140,9 @@ def import_released(
     settings: building.Settings,
     max_bad_fraction: float,
 ) -> tuple[ImportCounts, building.Outcome, Path]:
-    """Imports released files into corpora; what is left out is listed in ``<root>/import-left-out-<teacher>.jsonl``.
+    """Imports released files into corpora.
+
+    What is left out is listed in ``<root>/import-left-out-<teacher>.jsonl``.
 
     Args:
         paths: the files.
@@ -177,7 +182,8 @@ def _checked(
     counts = reader.counts
     if counts.bad_fraction > max_bad_fraction:
         raise ValueError(
-            f"{counts.bad} of {counts.lines} lines are bad, more than --max-bad-fraction {max_bad_fraction:g}; "
+            f"{counts.bad} of {counts.lines} lines are bad, more than --max-bad-fraction "
+            f"{max_bad_fraction:g}; "
             f"the first: {reader.first_bad}"
         )
     facts["imported"] = {

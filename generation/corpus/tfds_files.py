@@ -1,4 +1,7 @@
-"""Writes one corpus as TFRecords in the layout of TensorFlow Datasets. The only module here that loads TensorFlow."""
+"""Writes one corpus as TFRecords in the layout of TensorFlow Datasets.
+
+It is the only module of the package that loads TensorFlow.
+"""
 
 import os
 from pathlib import Path
@@ -20,7 +23,8 @@ def require_tensorflow() -> None:
         import tensorflow_datasets  # noqa: F401
     except ImportError as error:
         raise ValueError(
-            f"writing TFRecords needs TensorFlow ({error.name} is missing); run: pip install fsa-jax, "
+            f"writing TFRecords needs TensorFlow ({error.name} is missing); run: pip install "
+            "fsa-jax, "
             "or move the ledgers to a machine that has it"
         ) from None
 
@@ -58,7 +62,7 @@ class ConfigWriter:
         self.splits[split].write(self.serializer.serialize_example(encoded))
 
     def close(self) -> dict[str, int]:
-        """Ends the files, writes ``dataset_info.json`` and ``features.json``, and returns the examples by split."""
+        """Ends the files, writes the two JSON files, and returns the examples by split."""
         import tensorflow_datasets as tfds
 
         infos = [writer.close() for writer in self.splits.values()]

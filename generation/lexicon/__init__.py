@@ -1,4 +1,6 @@
-"""The lexicon teacher: an offline, rule-based stand-in for an LLM that writes ANL and RW text for any English review.
+"""The lexicon teacher: a stand-in for an LLM.
+
+It works offline and by rule, and writes ANL and RW text for any English review.
 
 It reads a review with VADER's sentiment lexicon and rules of ours (targets and aspects per domain,
 negation, intensity, contrast, and phrases that judge without a sentiment word) and writes what an

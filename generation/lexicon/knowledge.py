@@ -65,7 +65,7 @@ def version() -> str:
 @functools.cache
 def load(domain: str) -> Knowledge:
     """Returns what is known about ``restaurant`` or ``laptop``."""
-    from vaderSentiment import vaderSentiment as vader
+    from vaderSentiment import vaderSentiment as vader  # noqa: N813
 
     file, mine = _file(), _file()["domains"][domain]
     terms = {term.lower(): aspect for aspect, names in mine["aspects"].items() for term in names}

@@ -23,27 +23,16 @@ _OVERALL = (
     "Overall, I had a good experience with this {whole}.",
     "Overall, I had a very good experience with this {whole}.",
 )
-_VERBS = frozenset(
-    [
-        "love",
-        "loved",
-        "enjoy",
-        "enjoyed",
-        "like",
-        "liked",
-        "hate",
-        "hated",
-        "dislike",
-        "disliked",
-        "recommend",
-        "appreciate",
-        "appreciated",
-    ]
-)
+_VERBS_TEXT = """
+love loved enjoy enjoyed like liked hate hated dislike disliked recommend appreciate appreciated
+"""
+_VERBS = frozenset(_VERBS_TEXT.split())
 
 
 def analysis_text(review: str, domain: str) -> str:
-    """Writes the answer to the analysis prompt: one block of four lines per opinion, blocks parted by a blank line.
+    """Writes the answer to the analysis prompt.
+
+    It has one block of four lines per opinion, and a blank line between blocks.
 
     Args:
         review: an English review.
@@ -61,7 +50,9 @@ def analysis_text(review: str, domain: str) -> str:
 
 
 def rewrite_text(review: str, domain: str) -> str:
-    """Writes the answer to the rewriting prompt: the opinions in the first person, each with its feeling and reason.
+    """Writes the answer to the rewriting prompt.
+
+    It tells the opinions in the first person, each with its feeling and reason.
 
     Args:
         review: an English review.
@@ -83,7 +74,10 @@ def _reasoning(item: Judgement) -> str:
     )
     if item.cue:
         quote = _quote(item.phrases[0])
-        return f'The review uses no word of sentiment, but "{quote}" implies {item.cue.means}, a {sentiment} toward {about}.'
+        return (
+            f'The review uses no word of sentiment, but "{quote}" implies {item.cue.means}, '
+            f"a {sentiment} toward {about}."
+        )
     words = "word" if len(item.phrases) == 1 and " " not in item.phrases[0] else "words"
     verb = "expresses" if words == "word" else "express"
     return f"The {words} {_quotes(item.phrases)} {verb} {sentiment} toward {about}."

@@ -32,13 +32,21 @@ class Spec:
 
 
 def identity(spec: Spec, prompt: Prompt) -> str:
-    """Returns the canonical text of all but the review that decides an answer; it goes into ledger keys.
+    """Returns the canonical text of all but the review that decides an answer.
+
+    It goes into ledger keys.
 
     The teacher's name is left out: it is a label for the corpus, and a new label does not change an
     answer.
     """
-    parts = {"backend": spec.backend, "model": spec.model, "revision": spec.revision, "sampling": spec.sampling,
-             "prompt": prompt.name, "prompt_version": prompt.version}  # fmt: skip
+    parts = {
+        "backend": spec.backend,
+        "model": spec.model,
+        "revision": spec.revision,
+        "sampling": spec.sampling,
+        "prompt": prompt.name,
+        "prompt_version": prompt.version,
+    }
     return json.dumps(parts, sort_keys=True, ensure_ascii=False)
 
 

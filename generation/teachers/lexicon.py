@@ -9,7 +9,10 @@ _WRITERS = {"anl": writing.analysis_text, "rw": writing.rewrite_text}
 
 
 class LexiconTeacher:
-    """Answers by rule, offline and at once; it reads the review alone and ignores the prompt's words."""
+    """Answers by rule, offline and at once.
+
+    It reads the review alone and ignores the prompt's words.
+    """
 
     def __init__(self, teacher: str = "lexicon") -> None:
         self.spec = Spec(teacher, "lexicon", "lexicon", knowledge.version(), {})

@@ -1,4 +1,6 @@
-"""The sample world: a seeded generator of short reviews whose opinions are known, and a benchmark made from it.
+"""The sample world: a seeded generator of short reviews whose opinions are known.
+
+A benchmark is made from it, too.
 
 It stands in for review dumps and for the FSA benchmark where neither is at hand: in the quickstart,
 in tests, and on a machine without network. Its language is small on purpose, so that a student of a

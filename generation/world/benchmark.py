@@ -21,7 +21,10 @@ TRAIN_REACH = 0.75
 
 
 def draw_split(domain: str, split: str, size: int, rng: random.Random) -> list[Sentence]:
-    """Draws the sentences of one split; those of ``hard_test`` all hold implicit or multiple sentiments."""
+    """Draws the sentences of one split.
+
+    Those of ``hard_test`` all hold implicit or multiple sentiments.
+    """
     speaker = Speaker(domain, rng, reach=TRAIN_REACH if split in ("train", "dev") else 1.0)
     kinds = list(HARD_KINDS), list(HARD_KINDS.values())
     return [
@@ -81,7 +84,9 @@ def _aspect(opinion: Opinion, task: str, dataset: str, split: str) -> dict[str, 
     if task == "atsa" and not hard:
         aspect["category"] = None
     aspect["polarity"] = opinion.polarity
-    spans = [{"from": at, "to": at + len(word), "opinion": word} for at, word in opinion.words]
+    spans: list[dict[str, Any]] = [
+        {"from": at, "to": at + len(word), "opinion": word} for at, word in opinion.words
+    ]
     if hard or (split == "test" and task == "acsa"):
         aspect["opinion_words"] = spans
     elif split == "test":
@@ -90,12 +95,15 @@ def _aspect(opinion: Opinion, task: str, dataset: str, split: str) -> dict[str, 
 
 
 def write_benchmark(folder: Path, seed: int, sizes: dict[str, int] | None = None) -> dict[str, int]:
-    """Writes ``folder/{atsa,acsa}/{data set}/{split}.json`` and returns the number of sentences by file.
+    """Writes ``folder/{atsa,acsa}/{data set}/{split}.json`` in it.
 
     Args:
         folder: the ``fsa`` folder of a data root.
         seed: same seed, same bytes.
         sizes: sentences by split, default ``SIZES``.
+
+    Returns:
+        Sentences by file.
     """
     counts = {}
     for (task, dataset), domain in DATASETS.items():
@@ -116,7 +124,10 @@ def write_benchmark(folder: Path, seed: int, sizes: dict[str, int] | None = None
 
 
 def _without_conflict(sentence: Sentence) -> Sentence:
-    """Splits a conflict into its two opinions, since the data sets of 2016 know no such polarity."""
+    """Splits a conflict into its two opinions.
+
+    That is because the data sets of 2016 know no such polarity.
+    """
     opinions: list[Opinion] = []
     for opinion in sentence.opinions:
         if opinion.polarity != "conflict":

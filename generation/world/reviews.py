@@ -13,7 +13,9 @@ _WEIGHTS = (12, 12, 20, 26, 30)
 
 
 def draw_reviews(count: int, seed: int) -> Iterator[tuple[Review, list[Sentence]]]:
-    """Yields ``count`` reviews, restaurants and laptops by turns, each with the sentences that it is made of.
+    """Yields ``count`` reviews, restaurants and laptops by turns.
+
+    Each comes with the sentences that it is made of.
 
     Args:
         count: number of reviews.

@@ -65,7 +65,10 @@ class _Builder:
         self.text = ""
 
     def add(self, piece: str) -> int:
-        """Appends a piece and returns the offset where it begins; the first letter becomes a capital."""
+        """Appends a piece and returns the offset where it begins.
+
+        The first letter becomes a capital.
+        """
         start = len(self.text)
         self.text += piece if start else piece[:1].upper() + piece[1:]
         return start
