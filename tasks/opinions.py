@@ -7,10 +7,13 @@ implicit or not annotated. Offsets count characters of the text, end exclusive.
 
 import dataclasses
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 POLARITIES = ("positive", "negative", "neutral", "conflict")
+# A phrase and its offsets (start, end); all None for what is implicit.
+Place = tuple[str | None, int | None, int | None]
+NOWHERE: Place = (None, None, None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,6 +63,32 @@ class Sentence:
         return form
 
 
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """What a file's labels may be.
+
+    Args:
+        polarities: The label set.
+        categories: The category space, compared as words; `None` allows any.
+    """
+
+    polarities: tuple[str, ...] = POLARITIES
+    categories: frozenset[str] | None = None
+
+    def complaint(self, opinion: Opinion) -> str | None:
+        """Returns what is wrong with an opinion's labels, or `None`."""
+        if opinion.polarity not in self.polarities:
+            return (
+                f"unknown polarity {opinion.polarity!r}: one of {', '.join(self.polarities)} "
+                "is expected"
+            )
+        if self.categories is None or opinion.category is None:
+            return None
+        if category_words(opinion.category) in self.categories:
+            return None
+        return f"category {opinion.category!r} is outside the space of {len(self.categories)}"
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Problem:
     """Something wrong in a file.
@@ -79,6 +108,64 @@ class Problem:
     def __str__(self):
         name = f" [{self.id}]" if self.id else ""
         return f"{self.line}:{name} {self.message}"
+
+
+class Log:
+    """Takes what a reader finds wrong in a file, line by line.
+
+    Args:
+        labels: What the labels may be.
+    """
+
+    def __init__(self, labels: Labels | None = None):
+        self.labels = labels or Labels()
+        self.problems: list[Problem] = []
+        self._names: dict[str, int] = {}
+
+    def fault(self, line: int, name: str, message: str) -> None:
+        """Notes something that cannot be read and is left out."""
+        self.problems.append(Problem(line, name, message))
+
+    def repair(self, line: int, name: str, message: str) -> None:
+        """Notes something that was read as it is surely meant."""
+        self.problems.append(Problem(line, name, message, repaired=True))
+
+    def allows(self, line: int, name: str, opinion: Opinion) -> bool:
+        """Whether an opinion's labels are known; notes it if not."""
+        complaint = self.labels.complaint(opinion)
+        if complaint:
+            self.fault(line, name, complaint)
+        return complaint is None
+
+    def unique(self, line: int, name: str) -> str:
+        """Returns the name, with a number where a sentence before has the same one."""
+        count = self._names.get(name, 0) + 1
+        self._names[name] = count
+        if count == 1:
+            return name
+        self.repair(
+            line, name, f"id {name!r} stands {count} times; this one is named {name}#{count}"
+        )
+        return self.unique(line, f"{name}#{count}")
+
+    def span(
+        self, line: int, name: str, field: str, text: str, phrase: str, start: Any, end: Any
+    ) -> Place:
+        """Checks the offsets of a phrase; see `settle_span`. Offsets may be texts of digits."""
+        begin, stop = (self._offset(line, name, field, value) for value in (start, end))
+        settled, begin, stop, message = settle_span(text, phrase, begin, stop)
+        if message:
+            self.repair(line, name, f"{field} {message}")
+        return settled, begin, stop
+
+    def _offset(self, line: int, name: str, field: str, value: Any) -> int | None:
+        if value is None or value == "":
+            return None
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            self.repair(line, name, f"{field}: {value!r} is no offset")
+            return None
 
 
 def mark_implicit(sentences: Iterable[Sentence], annotated: bool) -> list[Sentence]:
@@ -169,26 +256,3 @@ def category_words(category: str) -> str:
 def normalize(text: str) -> str:
     """Normalises as SentencePiece does: NFKC, each run of blanks one blank, none at the ends."""
     return " ".join(unicodedata.normalize("NFKC", text).split())
-
-
-def check_opinion(
-    opinion: Opinion,
-    polarities: Sequence[str] = POLARITIES,
-    categories: Sequence[str] | None = None,
-) -> str | None:
-    """Returns what is wrong with an opinion's labels, or `None`.
-
-    Args:
-        opinion: The opinion to check.
-        polarities: The known polarities.
-        categories: The category space in the file's own spelling; `None` allows any.
-    """
-    if opinion.polarity not in polarities:
-        return f"unknown polarity {opinion.polarity!r}: one of {', '.join(polarities)} is expected"
-    if (
-        categories is not None
-        and opinion.category is not None
-        and opinion.category not in categories
-    ):
-        return f"category {opinion.category!r} is outside the space of {len(categories)}"
-    return None

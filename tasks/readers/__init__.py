@@ -1,59 +1,80 @@
 """Readers of every format of the benchmarks, all into the opinions form."""
 
 from pathlib import Path
+from typing import Any
 
-from tasks.opinions import Problem, Sentence
-from tasks.readers import fsa_json
+from tasks.opinions import Labels, Log, Problem, Sentence
+from tasks.readers import fsa_json, opinions_jsonl, semeval_xml
+from tasks.readers.quads import AbsaQuad, Acos
 from tasks.readers.source import read_text
+from tasks.readers.tables import InstructAbsa, SetFit
 
-FORMATS = {module.NAME: module for module in (fsa_json,)}
+FORMATS: dict[str, Any] = {
+    "fsa": fsa_json,
+    "opinions": opinions_jsonl,
+    "semeval": semeval_xml,
+    "asqp": AbsaQuad,
+    "acos": Acos,
+    "setfit": SetFit,
+    "instructabsa": InstructAbsa,
+}
 
 
-def read_file(path: Path | str, form: str | None = None) -> tuple[list[Sentence], list[Problem]]:
+def read_file(
+    path: Path | str, form: str | None = None, labels: Labels | None = None
+) -> tuple[list[Sentence], list[Problem]]:
     """Reads a file of any known format.
 
     Args:
         path: The file.
         form: Name of its format, one of `FORMATS`; `None` tells it by the content.
+        labels: What the labels may be.
 
     Returns:
         The sentences, and what was wrong.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is empty, truncated, or of no known format.
+        ValueError: The file is empty, broken as a whole, or of another format.
     """
-    path = Path(path)
-    text = read_text(path)
-    module = FORMATS[form or detect(path, text)]
-    problems: list[Problem] = []
+    text = read_text(Path(path))
+    seen = detect(text)
+    if form is not None and form not in FORMATS:
+        raise ValueError(f"unknown format {form!r}: one of {', '.join(FORMATS)}")
+    chosen = form or seen
+    if chosen is None:
+        known = "; ".join(f"{name} ({module.DESCRIPTION})" for name, module in FORMATS.items())
+        raise ValueError(f"{path} looks like none of the known formats: {known}")
+    if form is not None and seen is not None and seen != form:
+        raise ValueError(f"{path} does not look like {form}, but like {seen}: use --format {seen}")
+    log = Log(labels)
     try:
-        return module.read(text, problems), problems
+        sentences = FORMATS[chosen].read(text, log)
     except ValueError as error:
         raise ValueError(f"{path}:{error}") from error
+    return sentences, log.problems
 
 
-def load_file(path: Path | str, form: str | None = None) -> list[Sentence]:
-    """Reads a file that has to be right; what the reader can repair is repaired silently.
+def load_file(
+    path: Path | str, form: str | None = None, labels: Labels | None = None
+) -> list[Sentence]:
+    """Reads a file that has to be right; what the reader can repair is repaired.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The first fault, with file and line.
     """
-    sentences, problems = read_file(path, form)
+    sentences, problems = read_file(path, form, labels)
     for problem in problems:
         if not problem.repaired:
             raise ValueError(f"{path}:{problem}")
     return sentences
 
 
-def detect(path: Path | str, text: str) -> str:
-    """Tells a file's format by its content.
-
-    Raises:
-        ValueError: It looks like none of them.
-    """
+def detect(text: str) -> str | None:
+    """Tells a file's format by its content; `None` where it looks like none."""
+    head = text[:65536]
     for name, module in FORMATS.items():
-        if module.looks_like(text[:4096]):
+        if module.looks_like(head):
             return name
-    raise ValueError(f"{path} is of no known format: {', '.join(FORMATS)}")
+    return None
