@@ -1,0 +1,304 @@
+"""Decoding: many examples through a small set of slots, refilled as outputs end.
+
+Outputs differ in length by far more than inputs do. A batch that waits for its longest output
+spends most of its steps on rows that are done. Here a slot that has finished takes the next
+example at once, so every step works on full slots; the few that are left at the end are moved
+together into fewer slots.
+
+Shapes are static and few, so that each compiles once (and comes from the compile cache later):
+
+* examples come longest first, and the source width S shrinks by powers of two as they get shorter;
+* the self-attention cache has length L, which doubles when some hypothesis needs it;
+* keys and values of the attention to the encoder are computed once, when an example enters.
+
+The rules of the search are in ``search``; each slot is independent of the others, so results do
+not depend on the batch size or on the order of examples.
+"""
+
+import collections
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fsa_jax import network, search
+from fsa_jax.search import DecodingConfig
+
+_SHORTEST = 32  # least source width and cache length
+_REFILL = 8  # a slot in this many waits for company before new examples enter
+_MARGIN = 8  # steps that a shortened cache must last
+
+State = dict[str, Any]
+_updating = functools.partial(
+    jax.jit, static_argnames=("config", "decoding"), donate_argnames=("state",)
+)
+
+
+def generate(
+    params: Any,
+    config: network.T5Config,
+    inputs: Sequence[np.ndarray],
+    decoding: DecodingConfig | None = None,
+) -> list[np.ndarray]:
+    """Generates one output for each input.
+
+    Args:
+      params: The network's parameters, unboxed.
+      config: The network's config; its dropout is ignored.
+      inputs: Token ids of each example, EOS included, without padding.
+      decoding: How to decode; greedily by default.
+
+    Returns:
+      The token ids of each output, without start token and EOS, in the order of the inputs.
+    """
+    decoding = decoding or DecodingConfig()
+    if not len(inputs):
+        return []
+    pool = _Pool(params, config.without_dropout(), inputs, decoding)
+    while not pool.done:
+        pool.refill()
+        pool.fit_shapes()
+        pool.run()
+        pool.collect()
+    return pool.outputs
+
+
+class _Pool:
+    """Slots, the queue of examples that wait for them, and the outputs so far."""
+
+    def __init__(self, params, config, inputs, decoding):
+        self.params, self.config, self.decoding = params, config, decoding
+        self.inputs = inputs
+        self.outputs: list[Any] = [None] * len(inputs)
+        longest_first = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]))
+        self.queue = collections.deque(longest_first)
+        # Scaled and laid out once: the loop must not do it at each step.
+        self.table = _output_table(params, config=config)
+        most = max(1, decoding.batch_size // decoding.num_beams)
+        slots = min(most, _power_of_two(len(inputs)))
+        self.width = _power_of_two(len(inputs[longest_first[0]]), _SHORTEST)
+        self.length = min(_SHORTEST, decoding.new_tokens)
+        self.state = _empty(params, slots, self.width, self.length, config, decoding)
+        self.examples = np.full(slots, -1)  # which example is in each slot
+        self.positions = np.zeros(slots, int)
+
+    @property
+    def done(self) -> bool:
+        return not self.queue and bool((self.examples < 0).all())
+
+    @property
+    def idle(self) -> np.ndarray:
+        return np.flatnonzero(self.examples < 0)
+
+    @property
+    def group(self) -> int:
+        """How many examples enter at once."""
+        return max(1, len(self.examples) // _REFILL)
+
+    def refill(self) -> None:
+        """Puts waiting examples into idle slots, group by group."""
+        while self.queue and len(self.idle) >= min(self.group, len(self.queue)):
+            entering = [self.queue.popleft() for _ in range(min(self.group, len(self.queue)))]
+            slots = self.idle[: len(entering)]
+            self.examples[slots], self.positions[slots] = entering, 0
+            sources = np.zeros((self.group, self.width), np.int32)
+            for row, example in enumerate(entering):
+                sources[row, : len(self.inputs[example])] = self.inputs[example]
+            # Rows beyond the examples go to a slot that does not exist, that is, nowhere.
+            blank = self.group - len(entering)
+            self.state = _enter(
+                self.params,
+                self.state,
+                np.append(slots, [len(self.examples)] * blank).astype(np.int32),
+                np.append(entering, [0] * blank).astype(np.int32),
+                sources,
+                config=self.config,
+                decoding=self.decoding,
+            )
+
+    def fit_shapes(self) -> None:
+        """Grows the cache where a hypothesis needs it; shrinks what has become too large."""
+        busy = np.flatnonzero(self.examples >= 0)
+        slots = len(self.examples)
+        if not self.queue and slots >= 4 and len(busy) <= slots // 4:
+            slots = max(slots // 4, _power_of_two(len(busy)))
+        waiting = [self.examples[i] for i in busy] + list(self.queue)[:1]
+        width = _power_of_two(max(len(self.inputs[i]) for i in waiting), _SHORTEST)
+        reach = int(self.positions[busy].max())
+        length = self.length
+        if reach >= length:
+            length = _power_of_two(reach + 1, _SHORTEST)
+        elif 2 * _power_of_two(reach + _MARGIN, _SHORTEST) <= length:
+            length = _power_of_two(reach + _MARGIN, _SHORTEST)
+        length = min(length, self.decoding.new_tokens)
+        if (slots, width, length) == (len(self.examples), self.width, self.length):
+            return
+        keep = np.arange(slots) if slots == len(self.examples) else busy
+        keep = np.append(keep, np.full(slots - len(keep), self.idle[:1])).astype(np.int32)
+        self.state = _reshape(
+            self.state, keep, width=width, length=length, config=self.config, decoding=self.decoding
+        )
+        self.width, self.length = width, length
+        self.examples, self.positions = self.examples[keep], self.positions[keep]
+
+    def run(self) -> None:
+        """Decodes until enough slots are idle to be worth attention."""
+        slots = len(self.examples)
+        enough = slots if slots < 4 else slots - slots // 4
+        if self.queue:
+            enough = min(self.group, len(self.queue))
+        self.state = _run(
+            self.params,
+            self.table,
+            self.state,
+            np.int32(max(enough, len(self.idle) + 1)),
+            config=self.config,
+            decoding=self.decoding,
+        )
+
+    def collect(self) -> None:
+        """Takes the outputs of the slots that have finished."""
+        best = "outputs" if self.decoding.num_beams == 1 else "best_outputs"
+        search_state = self.state["search"]
+        active, self.positions, outputs = (
+            np.array(x)
+            for x in jax.device_get([search_state[k] for k in ("active", "positions", best)])
+        )
+        for slot in np.flatnonzero((self.examples >= 0) & ~active):
+            tokens = outputs[slot, 0]
+            ends = np.flatnonzero(tokens == search.EOS)
+            self.outputs[self.examples[slot]] = tokens[: ends[0]] if len(ends) else tokens
+            self.examples[slot] = -1
+
+
+def _power_of_two(count: int, least: int = 1) -> int:
+    """The least power of two that is no less than ``count`` and ``least``."""
+    return max(least, 1 << max(0, count - 1).bit_length())
+
+
+# The state on the device: {"search": see search.initial_state, "sources": (N·K, S) encoder tokens,
+# "caches": of network.decode_step, N·K rows}. Hypothesis k of slot n has row n·K + k.
+
+
+def _caches_axis(config: network.T5Config) -> int:
+    return 1 if config.scan_layers else 0  # of the rows
+
+
+@functools.partial(jax.jit, static_argnames="config")
+def _output_table(params, config):
+    return network.output_embedding(params, config)
+
+
+def _sources_caches(params, sources, length, config):
+    """Empty caches of the given length but for the keys and values of the encoded sources."""
+    model = network.T5(config)
+    rows = sources.shape[0]
+    encoded = model.apply({"params": params}, sources, method="encode")
+    start = jnp.zeros(rows, jnp.int32)
+    empty = network.empty_caches(config, rows, length)
+    # Of this step only what depends on the encoder is used; the compiler drops the rest.
+    _, caches = model.apply(
+        {"params": params}, start, start, empty, sources, encoded, method="decode_step"
+    )
+    if config.scan_layers:
+        return empty | {"cross": caches["cross"]}
+    return tuple(e | {"cross": c["cross"]} for e, c in zip(empty, caches, strict=True))
+
+
+def _empty(params, slots, width, length, config, decoding) -> State:
+    """A state in which every slot is idle."""
+    rows = slots * decoding.num_beams
+    sources = jax.ShapeDtypeStruct((rows, width), jnp.int32)
+    shapes = jax.eval_shape(lambda p, s: _sources_caches(p, s, length, config), params, sources)
+    return {
+        "search": search.initial_state(slots, decoding),
+        "sources": jnp.zeros(sources.shape, jnp.int32),
+        "caches": jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes),
+    }
+
+
+@_updating
+def _enter(params, state, slots, examples, sources, config, decoding) -> State:
+    """Encodes examples and puts them into slots; slots out of range are left out."""
+    beams = decoding.num_beams
+    fresh = search.initial_state(len(slots), decoding)
+    fresh |= {"ids": examples, "active": jnp.ones(len(slots), bool)}
+    rows = (slots[:, None] * beams + jnp.arange(beams)).reshape(-1)
+    caches = _sources_caches(params, sources, 1, config)
+    axis = _caches_axis(config)
+
+    def put(path, whole, part):
+        if path[-2].key == "self":  # the old content lies beyond the position, hence unseen
+            return whole
+        part = jnp.repeat(part, beams, axis)
+        return whole.at[:, rows].set(part) if axis else whole.at[rows].set(part)
+
+    return {
+        "search": jax.tree.map(lambda w, p: w.at[slots].set(p), state["search"], fresh),
+        "sources": state["sources"].at[rows].set(jnp.repeat(sources, beams, axis=0)),
+        "caches": jax.tree_util.tree_map_with_path(put, state["caches"], caches),
+    }
+
+
+@_updating
+def _run(params, table, state, enough, config, decoding) -> State:
+    """Decodes until ``enough`` slots are idle or some hypothesis needs a longer cache."""
+    model = network.T5(config)
+    beams = decoding.num_beams
+    caches = state["caches"] if config.scan_layers else state["caches"][0]
+    length = caches["self"]["key"].shape[-3]
+    axis = _caches_axis(config)
+
+    def unfinished(state):
+        active, positions = state["search"]["active"], state["search"]["positions"]
+        return (jnp.sum(~active) < enough) & ~jnp.any(active & (positions >= length))
+
+    def advance(state):
+        now = state["search"]
+        hidden, caches = model.apply(
+            {"params": params},
+            now["tokens"].reshape(-1),
+            jnp.repeat(now["positions"], beams),
+            state["caches"],
+            state["sources"],
+            method="decode_step",
+        )
+        logits = jnp.einsum("nd,vd->nv", hidden.astype(jnp.float32), table)
+        now, parents = search.step(now, logits.reshape(-1, beams, logits.shape[-1]), decoding)
+        if parents is not None:
+            rows = (parents + beams * jnp.arange(len(parents))[:, None]).reshape(-1)
+
+            def follow(path, x):
+                return jnp.take(x, rows, axis) if path[-2].key == "self" else x
+
+            caches = jax.tree_util.tree_map_with_path(follow, caches)
+        return {"search": now, "sources": state["sources"], "caches": caches}
+
+    return jax.lax.while_loop(unfinished, advance, state)
+
+
+@functools.partial(jax.jit, static_argnames=("width", "length", "config", "decoding"))
+def _reshape(state, keep, width, length, config, decoding) -> State:
+    """Keeps some slots, a part of the source width, and another cache length."""
+    beams = decoding.num_beams
+    rows = (keep[:, None] * beams + jnp.arange(beams)).reshape(-1)
+    axis = _caches_axis(config)
+
+    def fit(path, x):
+        x = jnp.take(x, rows, axis)
+        want = length if path[-2].key == "self" else width
+        have = x.shape[-3]
+        if want <= have:
+            return jax.lax.slice_in_dim(x, 0, want, axis=x.ndim - 3)
+        padding = [(0, 0)] * x.ndim
+        padding[-3] = (0, want - have)
+        return jnp.pad(x, padding)
+
+    return {
+        "search": jax.tree.map(lambda x: x[keep], state["search"]),
+        "sources": state["sources"][rows, :width],
+        "caches": jax.tree_util.tree_map_with_path(fit, state["caches"]),
+    }
