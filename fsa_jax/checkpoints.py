@@ -6,14 +6,13 @@ optimizer's state by meaning. ``infeed`` beside it is the place in the data. Orb
 background, under a temporary name, and renames when all is written.
 """
 
-import logging
-import pathlib
 from typing import Any
 
 import flax.serialization
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from etils import epath
 from flax.traverse_util import flatten_dict, unflatten_dict
 from jax.sharding import NamedSharding, PartitionSpec
 from orbax.checkpoint import checkpoint_managers as policies
@@ -103,7 +102,7 @@ class Checkpoints:
         best_metric: str | None = None,
     ):
         self._config, self._abstract, self._best_metric = config, abstract, best_metric
-        self.directory = pathlib.Path(model_dir)
+        self.directory = epath.Path(model_dir).absolute()
         preserve: list[Any] = [policies.LatestN(keep)]
         if best_metric:
             preserve.append(
@@ -121,7 +120,7 @@ class Checkpoints:
             save_root_metadata=False,
         )
         self._manager = ocp.CheckpointManager(
-            model_dir, options=options, item_names=("state", "infeed")
+            self.directory, options=options, item_names=("state", "infeed")
         )
 
     @property
@@ -134,7 +133,7 @@ class Checkpoints:
         """Step at which the best metric was highest, or the latest where no metric is kept."""
         return self._manager.best_step() if self._best_metric else self.latest_step
 
-    def path(self, step: int) -> pathlib.Path:
+    def path(self, step: int) -> epath.Path:
         """The folder of a step."""
         return self.directory / f"{PREFIX}_{step}"
 
@@ -172,7 +171,7 @@ class Checkpoints:
 
 
 def restore_run(
-    path: pathlib.Path, config: T5Config, abstract: TrainState
+    path: epath.Path, config: T5Config, abstract: TrainState
 ) -> tuple[TrainState, dict[str, int]]:
     """Reads a whole train state of ours.
 
@@ -185,7 +184,7 @@ def restore_run(
     return from_layout(tree, abstract, config), _read_infeed(path)
 
 
-def restore_params(path: pathlib.Path, config: T5Config, abstract_params: Any) -> Any:
+def restore_params(path: epath.Path, config: T5Config, abstract_params: Any) -> Any:
     """Reads the parameters alone, from a checkpoint of ours or of T5X.
 
     Args:
@@ -203,13 +202,13 @@ def restore_params(path: pathlib.Path, config: T5Config, abstract_params: Any) -
     return network.stack_layers(_restore(path, stored)["target"], config)
 
 
-def find_checkpoint(path: str) -> pathlib.Path:
+def find_checkpoint(path: str) -> epath.Path:
     """Resolves a run directory to its newest checkpoint, and a checkpoint to itself.
 
     Raises:
       FileNotFoundError: There is neither.
     """
-    folder = pathlib.Path(path)
+    folder = epath.Path(path)
     if (folder / "state").is_dir():
         return folder
     steps = [
@@ -222,7 +221,7 @@ def find_checkpoint(path: str) -> pathlib.Path:
     return max(steps)[1]
 
 
-def _restore(path: pathlib.Path, layout: Tree) -> Tree:
+def _restore(path: epath.Path, layout: Tree) -> Tree:
     args = ocp.args.PyTreeRestore(
         item=layout,
         restore_args=ocp.checkpoint_utils.construct_restore_args(layout),
@@ -232,14 +231,14 @@ def _restore(path: pathlib.Path, layout: Tree) -> Tree:
         return checkpointer.restore(path / "state", args=args)
 
 
-def _read_infeed(path: pathlib.Path) -> dict[str, int]:
+def _read_infeed(path: epath.Path) -> dict[str, int]:
     if not (path / "infeed").is_dir():
         return {}
     with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as checkpointer:
         return checkpointer.restore(path / "infeed")
 
 
-def _check_shapes(path: pathlib.Path, expected: Tree, message: str) -> None:
+def _check_shapes(path: epath.Path, expected: Tree, message: str) -> None:
     """Raises ValueError that lists tensors of ``expected`` missing or misshapen at ``path``."""
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
         metadata = checkpointer.metadata(path / "state").item_metadata.tree
@@ -254,8 +253,3 @@ def _check_shapes(path: pathlib.Path, expected: Tree, message: str) -> None:
     if wrong:
         more = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""
         raise ValueError(f"{path}: {message}: {'; '.join(wrong[:3])}{more}")
-
-
-def quieten_orbax() -> None:
-    """Keeps Orbax's progress notes out of the training log; warnings stay."""
-    logging.getLogger("absl").setLevel(logging.WARNING)

@@ -40,11 +40,26 @@ class TrainState:
 
 @dataclasses.dataclass(frozen=True)
 class LossConfig:
-    """Attributes: see ``loss.cross_entropy``; ``chunk`` is in target positions of a row."""
+    """Which cross-entropy; see ``loss.cross_entropy``.
+
+    Attributes:
+      z_loss: Factor of the squared log normaliser.
+      label_smoothing: Mass taken from the target token.
+      chunk: Target positions of a row whose logits exist at one time.
+      normalizing_factor: What the loss sum is divided by; T5X knows others, here there is one.
+    """
 
     z_loss: float = 0.0
     label_smoothing: float = 0.0
     chunk: int = 128
+    normalizing_factor: str = "NUM_REAL_TARGET_TOKENS"
+
+    def __post_init__(self):
+        if self.normalizing_factor != "NUM_REAL_TARGET_TOKENS":
+            raise ValueError(
+                f"LOSS_NORMALIZING_FACTOR {self.normalizing_factor!r}: this engine divides by "
+                "'NUM_REAL_TARGET_TOKENS' only"
+            )
 
 
 def loss_sums(
@@ -74,8 +89,10 @@ def loss_sums(
         network.output_embedding(params, config),
         batch["decoder_target_tokens"],
         weights,
+        z_loss=loss_config.z_loss,
+        label_smoothing=loss_config.label_smoothing,
+        chunk=loss_config.chunk,
         shards=shards,
-        **dataclasses.asdict(loss_config),
     )
     return total, {"tokens": weights.sum(), "correct": correct}
 

@@ -1,0 +1,223 @@
+"""The commands: ``t5x`` trains, evaluates and infers; ``fsa`` does all that comes before and after.
+
+Nothing heavy is imported until a command that needs it runs, so that help answers at once and
+``fsa generate`` works where neither JAX nor TensorFlow is installed.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+# Name → (module, attribute, line of help). The attribute is a typer app or a function.
+_COMMANDS = {
+    "sample": ("generation.commands", "sample", "Write the sample world: reviews, benchmark."),
+    "reviews": ("generation.commands", "reviews", "Collect and sample reviews."),
+    "generate": ("generation.commands", "generate", "Let a teacher write about reviews."),
+    "corpus": ("generation.commands", "corpus", "Build or import the corpus (TFRecords)."),
+    "benchmark": ("tasks.commands", "benchmark", "Convert, validate and count benchmark files."),
+    "score": ("tasks.commands", "score", "Score prediction files."),
+    "predict": ("fsa_jax.commands", "predict", "Let a student answer your own text."),
+    "export": ("fsa_jax.commands", "export", "Export a student to Hugging Face."),
+    "report": ("fsa_jax.commands", "report", "Draw runs and scores as one HTML page."),
+}
+
+
+class _LazyGroup(typer.core.TyperGroup):
+    """A group that imports a command's module when the command is called for."""
+
+    def list_commands(self, ctx) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx, name: str):
+        if name not in _COMMANDS:
+            return None
+        module, attribute, help_line = _COMMANDS[name]
+        if ctx.resilient_parsing or (len(sys.argv) > 1 and sys.argv[1] in ("--help", "-h")):
+            return typer.core.TyperCommand(name, help=help_line)
+        found = getattr(importlib.import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            command = typer.main.get_command(found)
+        else:
+            app = typer.Typer(add_completion=False)
+            app.command(name)(found)
+            command = typer.main.get_command(app)
+        command.name = name
+        return command
+
+
+fsa = typer.Typer(
+    cls=_LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    help="From reviews to a scored student; `t5x` trains it. FSA_TRACEBACK=1 shows tracebacks.",
+)
+
+
+@fsa.callback()
+def _fsa() -> None:
+    pass
+
+
+t5x = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Train, evaluate and infer from gin files. FSA_TRACEBACK=1 shows tracebacks.",
+)
+_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+_GinFile = Annotated[
+    list[str], typer.Option("--gin_file", help="Gin file; may be given several times.")
+]
+_GinBindings = Annotated[
+    list[str] | None, typer.Option("--gin_bindings", help="A gin binding 'NAME = VALUE'.")
+]
+_SearchPaths = Annotated[
+    str, typer.Option("--gin_search_paths", help="Folders of gin files, comma-separated.")
+]
+_Engine = Annotated[str, typer.Option("--engine", help="builtin, or t5x where it is installed.")]
+
+
+@t5x.command(context_settings=_SETTINGS)
+def train(
+    ctx: typer.Context,
+    gin_file: _GinFile,
+    gin_bindings: _GinBindings = None,
+    gin_search_paths: _SearchPaths = "",
+    engine: _Engine = "builtin",
+    dry_run: Annotated[
+        bool, typer.Option("--dry_run", help="Compile only; print sizes, FLOPs and memory.")
+    ] = False,
+    topology: Annotated[
+        str | None, typer.Option("--topology", help="With --dry_run: e.g. v5e:2x4, or cpu:8.")
+    ] = None,
+    profile_steps: Annotated[
+        str | None, typer.Option("--profile_steps", help="a:b writes a trace of these steps.")
+    ] = None,
+) -> None:
+    """Train a student; settings are given as --gin.NAME=VALUE."""
+    if engine != "builtin":
+        _run_t5x("train", engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
+        return
+    _load(gin_file, ctx.args, gin_bindings, gin_search_paths)
+    import gin
+
+    if dry_run:
+        from fsa_jax import dry_run as dry
+        from fsa_jax import train as module
+
+        dry.dry_run(gin.get_bindings(module.train), topology=topology)
+        return
+    from fsa_jax import train as module
+
+    extra: dict[str, Any] = {}
+    if profile_steps:
+        extra["profile_steps"] = _steps(profile_steps)
+    _write_config(gin.query_parameter("MODEL_DIR/macro.value"))
+    gin.get_configurable(module.train)(**extra)
+
+
+@t5x.command("eval", context_settings=_SETTINGS)
+def evaluate(
+    ctx: typer.Context,
+    gin_file: _GinFile,
+    gin_bindings: _GinBindings = None,
+    gin_search_paths: _SearchPaths = "",
+    engine: _Engine = "builtin",
+) -> None:
+    """Score a checkpoint on a task's splits."""
+    _run("eval", "evaluate_checkpoint", engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
+
+
+@t5x.command(context_settings=_SETTINGS)
+def infer(
+    ctx: typer.Context,
+    gin_file: _GinFile,
+    gin_bindings: _GinBindings = None,
+    gin_search_paths: _SearchPaths = "",
+    engine: _Engine = "builtin",
+) -> None:
+    """Write a checkpoint's answers to a task's examples."""
+    _run("infer", "infer", engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
+
+
+def _run(mode, function, engine, gin_file, args, gin_bindings, search_paths) -> None:
+    if engine != "builtin":
+        _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths)
+        return
+    _load(gin_file, args, gin_bindings, search_paths)
+    import gin
+
+    from fsa_jax import answer
+
+    gin.get_configurable(getattr(answer, function))()
+
+
+def _load(gin_file, args, gin_bindings, search_paths) -> None:
+    from fsa_jax import gin_config
+
+    bindings = [*(gin_bindings or []), *gin_config.read_flags(args)]
+    gin_config.load(gin_file, bindings, [path for path in search_paths.split(",") if path])
+
+
+def _write_config(model_dir: str) -> None:
+    """Keeps the resolved configuration in the run directory, as T5X does."""
+    import gin
+    from etils import epath
+
+    folder = epath.Path(model_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.gin").write_text(gin.config_str())
+
+
+def _steps(text: str) -> tuple[int, int]:
+    first, _, last = text.partition(":")
+    if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
+        raise ValueError(f"--profile_steps={text}: give first:last, for example 10:15")
+    return int(first), int(last)
+
+
+def _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths) -> None:
+    """Hands the same gin files to T5X itself, with our twins of models/ and runs/ first."""
+    from fsa_jax import gin_config
+
+    if engine != "t5x":
+        raise ValueError(f"--engine={engine}: it is builtin or t5x")
+    if importlib.util.find_spec("t5x") is None:
+        raise ValueError("--engine=t5x: T5X is not installed; pip install 'fsa-jax[t5x]'")
+    own = gin_config.gin_folder()
+    paths = [path for path in search_paths.split(",") if path] or [str(own / "t5x"), str(own)]
+    bindings = [*(gin_bindings or []), *gin_config.read_flags(args)]
+    command = [sys.executable, "-m", "t5x.main", f"--run_mode={mode}"]
+    command += [f"--gin_search_paths={','.join(paths)}"]
+    command += [f"--gin_file={name}" for name in gin_file]
+    command += [f"--gin.{binding.replace(' = ', '=', 1)}" for binding in bindings]
+    os.execv(sys.executable, command)
+
+
+def _main(app: typer.Typer, name: str) -> None:
+    """Runs an app; what the user can mend ends in one line, what is a bug in a traceback."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _guard(lambda: app(prog_name=name, standalone_mode=True))
+
+
+def _guard(run: Callable[[], Any]) -> None:
+    try:
+        run()
+    except (ValueError, OSError, FloatingPointError) as error:
+        if os.environ.get("FSA_TRACEBACK"):
+            raise
+        message = str(error).split("\n  In call to configurable")[0].strip()
+        sys.exit(f"error: {message or type(error).__name__}")
+
+
+def fsa_main() -> None:
+    """Entry point of ``fsa``."""
+    _main(fsa, "fsa")
+
+
+def t5x_main() -> None:
+    """Entry point of ``t5x``."""
+    _main(t5x, "t5x")

@@ -1,0 +1,39 @@
+"""Stopping in good order: SIGTERM or Ctrl-C ends training after a step, not in one."""
+
+import signal
+from typing import Any
+
+import jax
+from jax.experimental import multihost_utils
+
+
+class StopSignal:
+    """While entered, turns SIGTERM and Ctrl-C into a wish; a second Ctrl-C interrupts."""
+
+    def __init__(self):
+        self._wished = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopSignal":
+        try:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._before[number] = signal.signal(number, self._wish)
+        except ValueError:
+            self._before.clear()  # not in the main thread: signals are somebody else's business
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def stops_at(self, step: int) -> bool:
+        """Whether to stop before ``step``: the same answer on every host."""
+        if jax.process_count() > 1:
+            # The notice reaches the hosts at different times; JAX makes them agree on a step.
+            return multihost_utils.reached_preemption_sync_point(step)
+        return self._wished
+
+    def _wish(self, number: int, frame: object) -> None:
+        if self._wished and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._wished = True
