@@ -1,14 +1,20 @@
 """Everything there is to learn: importing this package registers its SeqIO tasks and mixtures.
 
-Nothing is read at import. Where the data lies is said by `FSA_DATA_DIR`, the vocabulary by
+No file is read at import. Where the data lies is said by `FSA_DATA_DIR`, the vocabulary by
 `FSA_VOCABULARY`, both read at first use.
 """
 
-from tasks import benchmark, understanding
+from tasks import benchmark, instructions, reviews, understanding, user_data, zero_shot
 from tasks.understanding import register_teacher
+from tasks.user_data import user_benchmark
+from tasks.vocabulary import get_vocabulary
 
-__all__ = ["register_teacher"]
+__all__ = ["get_vocabulary", "register_teacher", "user_benchmark"]
 
 benchmark.register()
+zero_shot.register()
+reviews.register()
+instructions.register()
 for _teacher in understanding.TEACHERS:
     register_teacher(_teacher)
+user_data.register()

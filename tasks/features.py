@@ -1,7 +1,7 @@
 """What all tasks share: output features, and the preprocessors that make them."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import seqio
 import tensorflow as tf
@@ -15,6 +15,54 @@ OUTPUT_FEATURES = {
     "targets": seqio.Feature(vocabulary=VOCABULARY, add_eos=True, dtype=tf.int32),
 }
 DISTILLATION_LENGTHS = {"inputs": 128, "targets": 400}
+Rows = list[dict[str, str | int]]
+
+
+class RowsSource(seqio.DataSource):
+    """Examples from a function of the split, called at first use.
+
+    Args:
+        read: Returns the examples of a split: dicts of strings and integers, all of the same keys.
+        splits: The splits, or a function that says them at first use.
+    """
+
+    def __init__(
+        self, read: Callable[[str], Rows], splits: Sequence[str] | Callable[[], Sequence[str]]
+    ):
+        self._read = read
+        self._find_splits = splits if callable(splits) else lambda: splits
+        super().__init__(splits=())
+
+    @property
+    def splits(self) -> Sequence[str]:
+        """The names of the splits."""
+        return tuple(self._find_splits())
+
+    @property
+    def supports_arbitrary_sharding(self) -> bool:
+        """Sharding is SeqIO's, by examples."""
+        return False
+
+    def list_shards(self, split: str) -> Sequence[str]:
+        """Returns one shard."""
+        return [split]
+
+    def num_input_examples(self, split: str) -> int:
+        """Returns the number of examples of a split."""
+        return len(self._read(split))
+
+    def get_dataset(self, split="train", shuffle=True, seed=None, shard_info=None, **unused):
+        """Returns the examples of a split, shuffled as a whole if asked."""
+        if shard_info and shard_info.num_shards > 1:
+            raise ValueError("this source is one shard: let SeqIO shard its examples")
+        rows = self._read(split)
+        if not rows:
+            raise ValueError(f"the split {split} is empty")
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        dataset = tf.data.Dataset.from_tensor_slices(columns)
+        if shuffle:
+            dataset = dataset.shuffle(len(rows), seed=seed)
+        return dataset
 
 
 def trim_and_append_eos(

@@ -14,7 +14,7 @@ wrong one.
 import dataclasses
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tasks.linearize import Kind, Unit, parse, parse_reference, unit_key
@@ -222,8 +222,13 @@ def score(rows: Iterable[Row], kind: Kind) -> dict[str, float]:
     return total(count(row, kind) for row in rows).metrics()
 
 
-def make_postprocess(task: str, kind: Kind):
-    """Returns a SeqIO postprocessor: targets become gold units, outputs prediction rows."""
+def make_postprocess(task: str, kind: Kind | Callable[[], Kind]):
+    """Returns a SeqIO postprocessor: targets become gold units, outputs prediction rows.
+
+    Args:
+        task: Name of the task.
+        kind: What the task asks for, or a function that says it at first use.
+    """
 
     def postprocess(output: str, example: Mapping[str, Any], is_target: bool = False) -> Any:
         gold = json.loads(_text(example["gold"]))
@@ -235,24 +240,28 @@ def make_postprocess(task: str, kind: Kind):
             "multiple": _flag(example["multiple"]),
             "hard": _flag(example["hard"]),
         }
-        return prediction_row(task, kind, output, gold, _text(example["text"]), **about)
+        text = _text(example["text"])
+        return prediction_row(task, _kind(kind), output, gold, text, **about)
 
     return postprocess
 
 
-def make_metric(kind: Kind):
+def make_metric(kind: Kind | Callable[[], Kind]):
     """Returns a SeqIO metric function over gold units and prediction rows."""
 
     def opinion_f1(targets: list[list[Unit]], predictions: list[Row]) -> dict[str, float]:
         if len(targets) != len(predictions):
             raise ValueError(f"{len(targets)} targets, {len(predictions)} predictions")
-        return score(predictions, kind)
+        return score(predictions, _kind(kind))
 
     return opinion_f1
 
 
+def _kind(kind: Kind | Callable[[], Kind]) -> Kind:
+    return kind if isinstance(kind, Kind) else kind()
+
+
 def _text(value: Any) -> str:
-    value = getattr(value, "item", lambda: value)() if hasattr(value, "item") else value
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
 
 

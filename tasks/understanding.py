@@ -2,42 +2,47 @@
 
 A corpus is one folder for each teacher, prompt and domain, written by `fsa corpus` as a TFDS tree
 without code: `$FSA_DATA_DIR/understanding/<teacher>_<prompt>_<domain>/1.0.0/`. A task reads one
-such folder, a mixture several, each at a rate of its number of examples. Names may end with a
-number of reviews (`_100k`): the reviews with the smallest hashes, so that a smaller set lies in a
-larger one.
+such folder, a mixture several, each at a rate of its number of examples.
+
+Names may end with a number of reviews. A corpus is written in the order of a hash of the review
+id, so its first reviews are a random draw, the same ones for both prompts, and a smaller draw
+lies in a larger one. A mixture of both domains takes half of its reviews from each.
 """
 
 import functools
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
 import seqio
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
+from tasks import analysis
 from tasks.features import DISTILLATION_LENGTHS, OUTPUT_FEATURES, VOCABULARY, preprocessors
 from tasks.locations import data_root
 
 VERSION = "1.0.0"
 TEACHERS = ("llama2_7b", "mixtral_8x7b", "gpt35", "lexicon")
-PROMPTS = ("anl", "rw")
 DOMAINS = ("restaurant", "laptop")
 SPLITS = ("train", "validation")
-SIZES = {
-    "1k": 1_000,
-    "2k": 2_000,
-    "5k": 5_000,
-    "10k": 10_000,
-    "20k": 20_000,
-    "50k": 50_000,
-    "100k": 100_000,
-    "200k": 200_000,
-    "500k": 500_000,
-    "1m": 1_000_000,
+# A prompt's folder, and what is dropped from its texts.
+PROMPTS: Mapping[str, tuple[str, tuple[str, ...] | None]] = {
+    "anl": ("anl", None),
+    "rw": ("rw", None),
+    "anl_without_reasoning": ("anl", analysis.LABELS),
+    "anl_without_labels": ("anl", ("reasoning",)),
 }
-_HASH_KEY = (0x46534120, 0x72657669)
-_HASH_BUCKETS = 2**62
+MIXTURES = (("anl",), ("rw",), ("anl", "rw"), ("anl_without_reasoning",), ("anl_without_labels",))
+# Reviews of a mixture; a mixture of two domains needs the half of it from each.
+SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
+
+
+def size_name(reviews: int) -> str:
+    """Writes a number of reviews as names do: 500, 1k, 2500, 100k, 1m."""
+    for unit, letter in ((1_000_000, "m"), (1_000, "k")):
+        if reviews % unit == 0:
+            return f"{reviews // unit}{letter}"
+    return str(reviews)
 
 
 class CorpusSource(seqio.TfdsDataSource):
@@ -51,10 +56,10 @@ class CorpusSource(seqio.TfdsDataSource):
     def __init__(self, config: str, reviews: int | None = None):
         self._config = config
         self._reviews = reviews
+        train = "train" if reviews is None else f"train[:{reviews}]"
+        self._split_map = {"train": train, "validation": "validation"}
         super().__init__(
-            tfds_name=f"understanding/{config}:{VERSION}",
-            splits={split: split for split in SPLITS},
-            read_only=True,
+            tfds_name=f"understanding/{config}:{VERSION}", splits=self._split_map, read_only=True
         )
 
     @property
@@ -68,7 +73,7 @@ class CorpusSource(seqio.TfdsDataSource):
 
         Raises:
             FileNotFoundError: There is no corpus in the folder.
-            ValueError: The corpus was counted with another vocabulary.
+            ValueError: The corpus was counted with another vocabulary, or is smaller than the task.
         """
         folder = self.folder
         if not (folder / "dataset_info.json").is_file():
@@ -77,25 +82,26 @@ class CorpusSource(seqio.TfdsDataSource):
                 f"build` or `fsa corpus import FILE… --output-dir {data_root()}`"
             )
         check_manifest(folder)
-        return _loader(self._tfds_dataset.name, str(data_root()))
-
-    def get_dataset(self, split="train", shuffle=True, seed=None, shard_info=None, **unused):
-        """Returns the split as a dataset of raw features; the train split cut to size."""
-        dataset = self.tfds_dataset.load(
-            split, shuffle_files=shuffle, seed=seed, shard_info=shard_info
-        )
-        if self._reviews is None or split != "train":
-            return dataset
-        threshold = _threshold(str(self.folder), self._reviews)
-        return dataset.filter(lambda example: _hash(example["review_id"]) <= threshold)
+        name = self._tfds_dataset.name
+        loader = _loader(name, str(data_root()), tuple(self._split_map.items()))
+        held = loader.info.splits["train"].num_examples
+        if self._reviews is not None and held < self._reviews:
+            raise ValueError(
+                f"{folder} holds {held} reviews in its train split, {self._reviews} are asked for: "
+                "use a smaller size or the name without one, or build a larger corpus"
+            )
+        return loader
 
     def num_input_examples(self, split: str) -> int:
         """Returns the number of examples, read from the corpus at each call."""
-        count = int(self.tfds_dataset.info.splits[split].num_examples)
-        if self._reviews is None or split != "train":
-            return count
-        _threshold(str(self.folder), self._reviews)
-        return self._reviews
+        if split == "train" and self._reviews is not None:
+            return self._reviews if self.tfds_dataset else 0
+        return int(self.tfds_dataset.info.splits[split].num_examples)
+
+    # SeqIO's version remembers the shards of the folder that was there at its first call.
+    def list_shards(self, split: str) -> list[str]:
+        """Returns the names of the split's files."""
+        return [str(instruction.filename) for instruction in self.tfds_dataset.files(split)]
 
     def __str__(self):
         return f"CorpusSource({self._config}, reviews={self._reviews})"
@@ -103,9 +109,9 @@ class CorpusSource(seqio.TfdsDataSource):
     __repr__ = __str__
 
 
-@functools.lru_cache(maxsize=256)
-def _loader(name: str, root: str) -> seqio.LazyTfdsLoader:
-    return seqio.LazyTfdsLoader(name, data_dir=root, read_only=True)
+@functools.lru_cache(maxsize=1024)
+def _loader(name: str, root: str, splits: tuple[tuple[str, str], ...]) -> seqio.LazyTfdsLoader:
+    return seqio.LazyTfdsLoader(name, data_dir=root, split_map=dict(splits), read_only=True)
 
 
 def check_manifest(folder: Path) -> None:
@@ -123,8 +129,7 @@ def check_manifest(folder: Path) -> None:
     else:
         return
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        named = manifest.get("vocabulary")
+        named = json.loads(path.read_text(encoding="utf-8")).get("vocabulary")
     except (json.JSONDecodeError, AttributeError) as error:
         raise ValueError(f"{path} is no JSON object: {error}") from error
     if isinstance(named, dict):
@@ -137,37 +142,23 @@ def check_manifest(folder: Path) -> None:
         )
 
 
-def _hash(review_ids: tf.Tensor) -> tf.Tensor:
-    return tf.strings.to_hash_bucket_strong(review_ids, _HASH_BUCKETS, key=list(_HASH_KEY))
-
-
-@functools.lru_cache(maxsize=64)
-def _threshold(folder: str, reviews: int) -> int:
-    """The largest hash among the `reviews` smallest ones of the train split."""
-    builder = tfds.builder_from_directory(folder)
-    decoders = tfds.decode.PartialDecoding({"review_id": builder.info.features["review_id"]})
-    dataset = builder.as_dataset(split="train", decoders=decoders).batch(4096)
-    hashes = [_hash(batch["review_id"]).numpy() for batch in dataset]
-    unique = np.unique(np.concatenate(hashes)) if hashes else np.zeros((0,), np.int64)
-    if len(unique) < reviews:
-        raise ValueError(
-            f"{folder} holds {len(unique)} reviews in its train split, {reviews} are asked for: "
-            "use the name without a size, or build a larger corpus"
-        )
-    return int(unique[reviews - 1])
-
-
-def _corpus_preprocessors():
-    return [_text_features, *preprocessors(DISTILLATION_LENGTHS)]
-
-
 @seqio.map_over_dataset
 def _text_features(example):
-    return {
-        "inputs": example["inputs"],
-        "targets": example["targets"],
-        "review_id": example["review_id"],
-    }
+    return {name: example[name] for name in ("inputs", "targets", "review_id")}
+
+
+def _keep_parts(dataset: tf.data.Dataset, parts: tuple[str, ...]) -> tf.data.Dataset:
+    """Drops parts of the analyses; those that cannot be read are left out."""
+
+    def shorten(text: bytes) -> bytes:
+        return analysis.keep_parts(text.decode("utf-8"), parts).encode("utf-8")
+
+    def rewrite(example):
+        targets = tf.numpy_function(shorten, [example["targets"]], tf.string, stateful=False)
+        return {**example, "targets": tf.ensure_shape(targets, ())}
+
+    dataset = dataset.map(rewrite, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.filter(lambda example: tf.strings.length(example["targets"]) > 0)
 
 
 def _rate(task: seqio.Task) -> int:
@@ -191,28 +182,44 @@ def register_teacher(teacher: str) -> None:
         raise ValueError(f"teacher name {teacher!r}: use letters, digits and _ only")
     if f"understanding_{teacher}_anl_restaurant" in seqio.TaskRegistry.names():
         raise ValueError(f"teacher {teacher} is already registered")
+    task_sizes = sorted({*SIZES, *(size // 2 for size in SIZES)})
     for prompt in PROMPTS:
         for domain in DOMAINS:
-            _add_task(teacher, prompt, domain)
-    for prompts in (("anl",), ("rw",), ("anl", "rw")):
-        _add_mixture(teacher, prompts, DOMAINS)
+            for reviews in (None, *task_sizes):
+                _add_task(teacher, prompt, domain, reviews)
+    for prompts in MIXTURES:
+        for reviews in (None, *SIZES):
+            _add_mixture(teacher, prompts, DOMAINS, reviews)
+            for domain in DOMAINS:
+                _add_mixture(teacher, prompts, (domain,), reviews)
 
 
-def _add_task(teacher: str, prompt: str, domain: str) -> None:
-    config = f"{teacher}_{prompt}_{domain}"
+def _add_task(teacher: str, prompt: str, domain: str, reviews: int | None) -> None:
+    folder, parts = PROMPTS[prompt]
+    steps = [_text_features, *preprocessors(DISTILLATION_LENGTHS)]
+    if parts is not None:
+        steps.insert(1, functools.partial(_keep_parts, parts=parts))
     seqio.TaskRegistry.add(
-        f"understanding_{config}",
-        source=CorpusSource(config),
-        preprocessors=_corpus_preprocessors(),
+        _task_name(teacher, prompt, domain, reviews),
+        source=CorpusSource(f"{teacher}_{folder}_{domain}", reviews),
+        preprocessors=steps,
         output_features=OUTPUT_FEATURES,
         metric_fns=[],
     )
 
 
-def _add_mixture(teacher: str, prompts: tuple[str, ...], domains: tuple[str, ...]) -> None:
-    names = [
-        f"understanding_{teacher}_{prompt}_{domain}" for prompt in prompts for domain in domains
-    ]
+def _task_name(teacher: str, prompt: str, domain: str, reviews: int | None) -> str:
+    size = "" if reviews is None else f"_{size_name(reviews)}"
+    return f"understanding_{teacher}_{prompt}_{domain}{size}"
+
+
+def _add_mixture(
+    teacher: str, prompts: Iterable[str], domains: tuple[str, ...], reviews: int | None
+) -> None:
+    domain = "" if len(domains) > 1 else f"_{domains[0]}"
+    size = "" if reviews is None else f"_{size_name(reviews)}"
+    part = None if reviews is None else reviews // len(domains)
+    names = [_task_name(teacher, prompt, d, part) for prompt in prompts for d in domains]
     seqio.MixtureRegistry.add(
-        f"distill_{teacher}_{'_'.join(prompts)}", [(name, _rate) for name in names]
+        f"distill_{teacher}_{'_'.join(prompts)}{domain}{size}", [(name, _rate) for name in names]
     )

@@ -1,0 +1,206 @@
+"""Reading a teacher's analysis (ANL) tolerantly, and dropping parts of it.
+
+Teachers are asked for blocks of four labelled lines and write them with many small deviations:
+numbered or not, with list marks, emphasis or quotes, several aspects under one target, a whole
+block on one line, remarks behind the last block. A *segment* is one labelled part of the text,
+with the lines that go on with it; a *block* is a target, its aspect, its sentiment and the
+reasoning.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator
+
+PARTS = ("target", "aspect", "sentiment", "reasoning")
+LABELS = ("target", "aspect", "sentiment")
+
+_MARKS = r"[\s>*_#•\-\"'“”‘’`\[({,\\]*(?:\(?\d+[.)]\s*)?[\s*_\"'“`]*"
+_LABEL = (
+    r"(?P<label>(?:opinion[\s_]*)?targets?|aspects?(?:[\s_]+categor(?:y|ies))?|"
+    r"sentiments?(?:[\s_]+(?:intensity|strength))?|reas\w{3,6})"
+)
+_NUMBER = r"[\s*_]*(?:\(?\s*#?\d+(?:\.\d+)?\s*[a-z]?\s*\)?)?[\s*_\"'”`]*"
+_LINE = re.compile(rf"^{_MARKS}{_LABEL}{_NUMBER}[:：][\s*_]*(?P<value>.*)$", re.IGNORECASE)
+_INLINE = re.compile(
+    r"(?<=[^\s\[({\"'“*_\-])[\s,;.|–—\-\"'”*_\\]*[\s,;|](?=[\"'“*_]*"
+    r"(?:Opinion Target|Aspect|Sentiment|Reasoning)[ ]?\d*[\"'”*_]*[:：])"
+)
+_REMARK = re.compile(
+    r"^\W*(?:note|n\.b|review|response|example|your task|consider|please|in (?:conclusion|summary)|"
+    r"overall|reference|quotation|confidence|additional|part \d|consent|id\b|http)",
+    re.IGNORECASE,
+)
+_OPENING = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "[": "]"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Segment:
+    """A labelled part of an analysis.
+
+    Args:
+        part: One of `PARTS`.
+        text: The lines as the teacher wrote them.
+        value: What stands behind the label, without marks around it.
+    """
+
+    part: str
+    text: str
+    value: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Block:
+    """One opinion of an analysis; an empty text stands for a part that is not there."""
+
+    target: str = ""
+    aspect: str = ""
+    sentiment: str = ""
+    reasoning: str = ""
+
+
+def segments(analysis: str) -> list[Segment]:
+    """Cuts an analysis into its labelled parts, in order; remarks between them are left out."""
+    found: list[Segment] = []
+    lines: list[str] = []
+    part = value = ""
+
+    def close() -> None:
+        if part and lines:
+            text = "\n".join(lines).rstrip(" \t,")
+            found.append(Segment(part, text, _unquote(" ".join(value.split()))))
+
+    for line in _lines(analysis):
+        match = _LINE.match(line)
+        if match:
+            close()
+            part, value, lines = _part(match["label"]), match["value"], [line]
+        elif not line.strip():
+            lines.append("")
+        elif part and not _is_remark(line, part, lines):
+            lines.append(line)
+            value = f"{value} {line}"
+        else:
+            close()
+            part, lines = "", []
+    close()
+    return [dataclasses.replace(s, text=s.text.rstrip()) for s in found]
+
+
+def _lines(analysis: str) -> Iterator[str]:
+    for line in analysis.split("\n"):
+        match = _LINE.match(line)
+        start = match.start("value") if match else 0
+        first, *others = _INLINE.sub("\n", line[start:]).split("\n")
+        yield line[:start] + first
+        yield from others
+
+
+def _unquote(value: str) -> str:
+    """Takes marks off both ends, but leaves quotes alone that belong to the text."""
+    value = value.strip(" \t*_,")
+    for _ in range(2):
+        if len(value) > 1 and value[0] in _OPENING and value[-1] == _OPENING[value[0]]:
+            inner = value[1:-1]
+            if value[0] not in inner and value[-1] not in inner:
+                value = inner.strip(" \t*_,")
+    return value
+
+
+def _part(label: str) -> str:
+    label = label.lower()
+    if "target" in label:
+        return "target"
+    if label.startswith("aspect"):
+        return "aspect"
+    return "sentiment" if label.startswith("sentiment") else "reasoning"
+
+
+def _is_remark(line: str, part: str, lines: list[str]) -> bool:
+    """Whether an unlabelled line is a remark, and not the rest of the part before it."""
+    if _REMARK.match(line):
+        return True
+    after_gap = lines[-1] == ""
+    return after_gap and (part != "reasoning" or not line.lstrip().startswith(("-", "*", "•")))
+
+
+def blocks(analysis: str) -> list[Block]:
+    """Reads an analysis as blocks.
+
+    A block ends where the next target begins, or where a part comes that it has already; what
+    follows without a target of its own belongs to the target before it.
+
+    Returns:
+        The blocks that have at least a sentiment, in order.
+    """
+    found: list[Block] = []
+    current: dict[str, str] = {}
+    for segment in segments(analysis):
+        if segment.part == "target" or segment.part in current:
+            found.append(Block(**current))
+            kept = {} if segment.part == "target" else {"target": current.get("target", "")}
+            current = kept
+        current[segment.part] = segment.value
+    found.append(Block(**current))
+    return [block for block in found if re.search(r"[^\W\d_]", block.sentiment)]
+
+
+def keep_parts(analysis: str, parts: Iterable[str]) -> str:
+    """Returns the analysis with only some of its parts, as the teacher wrote them.
+
+    Args:
+        analysis: The teacher's text.
+        parts: What to keep, of `PARTS`.
+
+    Returns:
+        The kept lines, an empty line before each target; empty where nothing can be read.
+    """
+    kept = set(parts)
+    lines: list[str] = []
+    for segment in segments(analysis):
+        if segment.part not in kept:
+            continue
+        if segment.part == "target" and lines:
+            lines.append("")
+        lines.append(segment.text)
+    return "\n".join(lines)
+
+
+def without_reasoning(analysis: str) -> str:
+    """Drops the reasoning: table 4's `ANL w/o R`."""
+    return keep_parts(analysis, LABELS)
+
+
+def without_labels(analysis: str) -> str:
+    """Drops target, aspect and sentiment: table 4's `ANL w/o L`."""
+    return keep_parts(analysis, ("reasoning",))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Survey:
+    """How well a set of analyses can be read.
+
+    Args:
+        texts: Analyses looked at.
+        blocks: Blocks read.
+        complete: Blocks with all four parts.
+        unread: Indices of the analyses without a single block.
+    """
+
+    texts: int
+    blocks: int
+    complete: int
+    unread: tuple[int, ...]
+
+
+def survey(analyses: Iterable[str]) -> Survey:
+    """Reads analyses and counts what was found and what was not."""
+    texts = found = complete = 0
+    unread = []
+    for index, analysis in enumerate(analyses):
+        texts += 1
+        read = blocks(analysis)
+        found += len(read)
+        complete += sum(all(dataclasses.astuple(block)) for block in read)
+        if not read:
+            unread.append(index)
+    return Survey(texts, found, complete, tuple(unread))

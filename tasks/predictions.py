@@ -1,0 +1,159 @@
+"""Prediction files: JSON lines of prediction rows, from students and LLMs alike.
+
+A row needs `task`, `gold`, and `parsed` or `raw`; a unit is an object or a list of its values
+with the polarity last. The rows that T5X writes are read as well: they hold ours under
+`prediction`. Where `parsed` is null, `raw` is parsed here: as a target text, or as the Python
+list that LLMs are asked for.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tasks.linearize import ASA, QUAD, TSA, Kind, Unit, parse
+from tasks.opinions import category_words
+from tasks.scorer import Row
+
+_KINDS = {
+    "tsa": TSA,
+    "asa": ASA,
+    "asqp": QUAD,
+    "acos": QUAD,
+    "quad": QUAD,
+    "instructabsa_tsa": TSA,
+    "instructabsa_asa": ASA,
+}
+_LIST = re.compile(r"\[.*\]", re.DOTALL)
+
+
+def kind_of(task: str, unit: Any = None) -> Kind | None:
+    """Tells what a task asks for by its name or else by a unit; `None` if neither says."""
+    for prefix, kind in _KINDS.items():
+        if task == prefix or task.startswith(f"{prefix}_"):
+            return kind
+    if isinstance(unit, dict):
+        fields = {"target", "category", "opinion"} & set(unit)
+        for kind in (QUAD, TSA, ASA):
+            if set(kind.fields) == fields:
+                return kind
+    if isinstance(unit, list) and len(unit) == len(QUAD.keys):
+        return QUAD
+    return None
+
+
+def prediction_files(path: Path) -> list[Path]:
+    """Returns a file, or the prediction files of a folder.
+
+    Raises:
+        FileNotFoundError: There is no such path, or the folder holds none.
+    """
+    if path.is_file():
+        return [path]
+    found = sorted(p for p in path.glob("*.jsonl") if not p.name.endswith("-metrics.jsonl"))
+    if not found:
+        raise FileNotFoundError(f"{path} is no prediction file and no folder with any (*.jsonl)")
+    return found
+
+
+def read_predictions(path: Path, kind: Kind | None = None) -> Iterator[tuple[Row, Kind]]:
+    """Yields the rows of a file, with units as objects, each with what its task asks for.
+
+    Args:
+        path: A file of prediction rows.
+        kind: What the task asks for; `None` tells it by the task's name or the units.
+
+    Raises:
+        ValueError: A line is no prediction row, with file and line.
+    """
+    found = kind
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                row = row.get("prediction", row) if "gold" not in row else row
+                found = found or _find_kind(row)
+                yield _settle(row, found), found
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+                raise ValueError(f"{path}:{number}: no prediction row: {reason}") from error
+
+
+def _find_kind(row: Row) -> Kind:
+    units = row["gold"] or row.get("parsed") or [None]
+    kind = kind_of(str(row["task"]), units[0])
+    if kind is None:
+        raise ValueError(f"what does task {row['task']!r} ask for? say --kind tsa, asa or quad")
+    return kind
+
+
+def _settle(row: Row, kind: Kind) -> Row:
+    row["task"]
+    row["gold"] = _units(row["gold"], kind)
+    parsed = row.get("parsed")
+    if parsed is None:
+        parsed, row["unparsed"] = parse_any(row["raw"] or "", kind, row.get("text") or "")
+    row["parsed"] = _units(parsed, kind)
+    return row
+
+
+def _units(units: list[Any], kind: Kind) -> list[Unit]:
+    if all(type(unit) is dict for unit in units):
+        for unit in units:
+            if not all(type(unit[key]) is str for key in kind.keys):
+                raise ValueError(f"{unit!r} has no {', '.join(kind.keys)}")
+        return units
+    return [unit if isinstance(unit, dict) else unit_of(unit, kind) for unit in units]
+
+
+def unit_of(values: Any, kind: Kind) -> Unit:
+    """Makes a unit of a list of values, the polarity last.
+
+    Raises:
+        ValueError: It has another length than the kind's fields, or holds what is no text.
+    """
+    if not isinstance(values, list | tuple) or len(values) != len(kind.keys):
+        raise ValueError(f"{values!r} is no {', '.join(kind.keys)}")
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{values!r} holds what is no text")
+    unit: Unit = dict(zip(kind.keys, values, strict=True))
+    if "category" in unit:
+        unit["category"] = category_words(unit["category"])
+    return unit
+
+
+def parse_any(raw: str, kind: Kind, text: str) -> tuple[list[Unit], list[str]]:
+    """Parses an LLM's answer: the first Python list in it, or else a target text.
+
+    Args:
+        raw: What the model wrote.
+        kind: What was asked for.
+        text: The sentence; may be empty where it is not known.
+
+    Returns:
+        The units, and the parts that are none.
+    """
+    match = _LIST.search(raw)
+    if match is None:
+        return parse(raw, kind, text)
+    try:
+        items = ast.literal_eval(match.group())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return [], [raw.strip()]
+    units, junk = [], []
+    for item in items:
+        try:
+            unit = unit_of(item, kind)
+        except ValueError:
+            junk.append(repr(item))
+            continue
+        unit["polarity"] = unit["polarity"].strip().lower()
+        if unit["polarity"] in kind.polarities:
+            units.append(unit)
+        else:
+            junk.append(repr(item))
+    return units, junk

@@ -1,0 +1,342 @@
+"""Scoring prediction files: all scores of a system, sub-sets, seeds, and pairs of systems.
+
+A file is read once, row by row; what stays in memory are a dozen counts for each row.
+"""
+
+import dataclasses
+import functools
+import json
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from tasks.linearize import Kind, Unit, unit_key
+from tasks.predictions import prediction_files, read_predictions
+from tasks.scorer import Row, explain, f1, match
+from tasks.significance import bootstrap_interval, paired_test
+from tasks.soft import soft_matches
+
+COLUMNS = (
+    "predicted",
+    "predicted_hits",
+    "gold",
+    "gold_hits",
+    "answers",
+    "matches",
+    "rows",
+    "failures",
+    "extracted",
+    "soft",
+)
+GROUPS = ("polarity", "implicit", "multiple", "hard", "original")
+_INDEX = {name: index for index, name in enumerate(COLUMNS)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """One prediction file, scored.
+
+    Args:
+        path: The file.
+        task: Its task.
+        kind: What the task asks for.
+        ids: Ids of the sentences.
+        counts: Counts of each row, shape (rows, len(COLUMNS)), float64.
+        flags: For each sub-set, which rows are in it (1), not (0), or unknown (-1); shape (rows,).
+        polarities: Sums of counts over the units of one polarity, shape (len(COLUMNS),).
+    """
+
+    path: Path
+    task: str
+    kind: Kind
+    ids: tuple[str, ...]
+    counts: np.ndarray
+    flags: Mapping[str, np.ndarray]
+    polarities: Mapping[str, np.ndarray]
+
+    def sums(self, group: str | None = None) -> np.ndarray:
+        """Returns the summed counts of all rows or of a sub-set, shape (len(COLUMNS),)."""
+        if group is None:
+            return self.counts.sum(axis=0)
+        wanted = self.flags["hard"] == 0 if group == "original" else self.flags[group] == 1
+        return self.counts[wanted].sum(axis=0)
+
+
+def metrics(sums: np.ndarray) -> dict[str, float]:
+    """Turns summed counts, shape (len(COLUMNS),), into all scores, in percent."""
+    get = dict(zip(COLUMNS, map(float, sums), strict=True))
+    found: dict[str, float] = {}
+    for prefix, right, answers, recalled in (
+        ("", get["predicted_hits"], get["predicted"], get["gold_hits"]),
+        ("strict_", get["matches"], get["answers"], get["matches"]),
+        ("extraction_", get["extracted"], get["answers"], get["extracted"]),
+        ("soft_", get["soft"], get["answers"], get["soft"]),
+    ):
+        precision = 100 * right / answers if answers else 100.0
+        recall = 100 * recalled / get["gold"] if get["gold"] else 100.0
+        found |= {
+            f"{prefix}f1": f1(precision, recall),
+            f"{prefix}precision": precision,
+            f"{prefix}recall": recall,
+        }
+    extracted = get["extracted"]
+    found["polarity_accuracy"] = 100 * get["matches"] / extracted if extracted else 100.0
+    found["parse_failure_rate"] = 100 * get["failures"] / get["rows"] if get["rows"] else 0.0
+    found["rows"], found["gold_units"] = get["rows"], get["gold"]
+    return found
+
+
+def f1_of_sums(sums: np.ndarray, strict: bool = False) -> np.ndarray:
+    """Returns F1 in percent for many sums of counts at once.
+
+    Args:
+        sums: Shape (draws, len(COLUMNS)).
+        strict: Whether by the strict rule; by the reference rule if not.
+
+    Returns:
+        Shape (draws,).
+    """
+    right, answers, recalled = (
+        ("matches", "answers", "matches")
+        if strict
+        else ("predicted_hits", "predicted", "gold_hits")
+    )
+    columns = [sums[:, _INDEX[name]].astype(np.float64) for name in (right, answers, recalled)]
+    gold = sums[:, _INDEX["gold"]].astype(np.float64)
+    precision = np.divide(columns[0], columns[1], out=np.ones_like(gold), where=columns[1] > 0)
+    recall = np.divide(columns[2], gold, out=np.ones_like(gold), where=gold > 0)
+    both = precision + recall
+    return 100 * np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
+
+
+def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = None) -> Scored:
+    """Reads and scores a prediction file.
+
+    Args:
+        path: JSON lines of prediction rows.
+        kind: What the task asks for; `None` tells it by the rows.
+        misses: Takes a JSON line for each row that is not perfect, with the reason.
+
+    Raises:
+        ValueError: A line is no prediction row, the file has none, or rows of several tasks.
+    """
+    ids: list[str] = []
+    counts: list[tuple[float, ...]] = []
+    flags: dict[str, list[int]] = {name: [] for name in ("implicit", "multiple", "hard")}
+    polarities: defaultdict[str, list[int]] = defaultdict(lambda: [0] * 6)
+    task = None
+    for row, found in read_predictions(path, kind):
+        kind = found
+        if task is not None and row["task"] != task:
+            raise ValueError(f"{path} has rows of {task} and of {row['task']}: one file, one task")
+        task = row["task"]
+        ids.append(str(row.get("id", len(ids))))
+        counted, perfect = _count(row, kind, polarities)
+        counts.append(counted)
+        for name, values in flags.items():
+            value = row.get(name)
+            values.append(-1 if value is None else int(value))
+        if misses is not None and not perfect:
+            misses.write(json.dumps(_miss(row, kind), ensure_ascii=False) + "\n")
+    if kind is None or task is None:
+        raise ValueError(f"{path} has no prediction rows")
+    return Scored(
+        path,
+        str(task),
+        kind,
+        tuple(ids),
+        np.asarray(counts, np.float64),
+        {name: np.asarray(values, np.int8) for name, values in flags.items()},
+        {name: _polarity_sums(sums) for name, sums in sorted(polarities.items())},
+    )
+
+
+def _count(
+    row: Row, kind: Kind, polarities: defaultdict[str, list[int]]
+) -> tuple[tuple[float, ...], bool]:
+    """Counts a row, and adds to the sums by polarity."""
+    keys = kind.keys
+    gold = [tuple([unit[key] for key in keys]) for unit in row["gold"]]
+    parsed = [tuple([unit[key] for key in keys]) for unit in row["parsed"]]
+    reference = row.get("reference")
+    predicted = parsed if reference is None else [tuple(unit) for unit in reference]
+    unparsed = row.get("unparsed")
+    junk = len(unparsed) if unparsed else 0
+    size = len(gold)
+    if gold == parsed == predicted and not junk:
+        for unit in gold:
+            sums = polarities[unit[-1]]
+            for index in range(6):
+                sums[index] += 1
+        return (size, size, size, size, size, size, 1, 0, size, size), True
+    predicted_hits = [unit in gold for unit in predicted]
+    gold_hits = [unit in predicted for unit in gold]
+    common = Counter(parsed) & Counter(gold)
+    matches = common.total()
+    extracted = (
+        Counter(unit[:-1] for unit in parsed) & Counter(unit[:-1] for unit in gold)
+    ).total()
+    _count_polarities(polarities, parsed, gold, predicted, predicted_hits, gold_hits, common)
+    soft: float = matches
+    if matches < min(len(parsed), size):
+        left = [_left(row[name], common, kind) for name in ("parsed", "gold")]
+        soft += soft_matches(left[0], left[1], kind)
+    counted = (
+        len(predicted),
+        sum(predicted_hits),
+        size,
+        sum(gold_hits),
+        len(parsed) + junk,
+        matches,
+        1,
+        int(junk > 0),
+        extracted,
+        soft,
+    )
+    return counted, matches == size == len(parsed) and not junk
+
+
+def _count_polarities(polarities, parsed, gold, predicted, predicted_hits, gold_hits, common):
+    """Adds up, by polarity: predicted, hits, gold, hits, answers, matches."""
+    for unit, hit in zip(predicted, predicted_hits, strict=True):
+        polarities[unit[-1]][0] += 1
+        polarities[unit[-1]][1] += hit
+    for unit, hit in zip(gold, gold_hits, strict=True):
+        polarities[unit[-1]][2] += 1
+        polarities[unit[-1]][3] += hit
+    for unit in parsed:
+        polarities[unit[-1]][4] += 1
+    for unit, times in common.items():
+        polarities[unit[-1]][5] += times
+
+
+def _left(units: Sequence[Unit], common: Counter[tuple[str, ...]], kind: Kind) -> list[Unit]:
+    """The units that are not among the matched ones."""
+    matched = Counter(common)
+    left = []
+    for unit in units:
+        key = unit_key(unit, kind)
+        if matched[key]:
+            matched[key] -= 1
+        else:
+            left.append(unit)
+    return left
+
+
+def _polarity_sums(sums: Sequence[int]) -> np.ndarray:
+    row = np.zeros(len(COLUMNS))
+    row[:6] = sums
+    return row
+
+
+def _miss(row: Row, kind: Kind) -> dict[str, Any]:
+    """The per-example form: the reason is written here, whoever wrote the row."""
+    matches = match(row["parsed"], row["gold"], kind)
+    unparsed = row.get("unparsed") or []
+    reason = explain(row["parsed"], unparsed, row["gold"], matches, kind)
+    names = ("id", "task", "text", "raw", "parsed", "gold")
+    return {name: row.get(name) for name in names} | {"matches": matches, "reason": reason}
+
+
+def score_paths(
+    paths: Iterable[Path], kind: Kind | None = None, misses: TextIO | None = None
+) -> dict[str, list[Scored]]:
+    """Scores files and folders of them.
+
+    Returns:
+        The scored files by task; several files of a task are its seeds.
+    """
+    found: defaultdict[str, list[Scored]] = defaultdict(list)
+    for path in paths:
+        for file in prediction_files(path):
+            scored = score_file(file, kind, misses)
+            found[scored.task].append(scored)
+    return dict(found)
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    """Returns the mean and the sample standard deviation, which one value does not have."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def summarize(
+    seeds: Sequence[Scored], groups: Sequence[str] = (), draws: int = 1000
+) -> Iterator[dict[str, Any]]:
+    """Yields the scores of a task as table rows: all of it, then each sub-set.
+
+    Args:
+        seeds: The task's files.
+        groups: Names out of `GROUPS`.
+        draws: Draws of the bootstrap interval of F1; 0 for none. Sentences of all seeds are drawn.
+
+    Yields:
+        `group` (all, implicit, …, or a polarity), `seeds`, and for each score its mean over the
+        seeds and `<score>_std`; for the first row `f1_interval` and `strict_f1_interval` as well.
+    """
+    first = _summary("all", [metrics(seed.sums()) for seed in seeds])
+    if draws:
+        pooled = np.concatenate([seed.counts for seed in seeds])
+        for prefix, strict in (("", False), ("strict_", True)):
+            first[f"{prefix}f1_interval"] = bootstrap_interval(
+                pooled, functools.partial(f1_of_sums, strict=strict), draws
+            )
+    yield first
+    for group in groups:
+        if group == "polarity":
+            for name in sorted({name for seed in seeds for name in seed.polarities}):
+                empty = np.zeros(len(COLUMNS))
+                yield _summary(name, [metrics(s.polarities.get(name, empty)) for s in seeds], True)
+        else:
+            yield _summary(group, [metrics(seed.sums(group)) for seed in seeds])
+
+
+def _summary(
+    group: str, found: Sequence[Mapping[str, float]], by_unit: bool = False
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"group": group, "seeds": len(found)}
+    for name in found[0]:
+        # Parts of a unit have no counts of their own by polarity.
+        if by_unit and name.startswith(("soft", "extraction", "polarity", "parse", "rows")):
+            continue
+        row[name], row[f"{name}_std"] = mean_and_deviation([values[name] for values in found])
+    return row
+
+
+def compare(
+    first: Sequence[Scored], second: Sequence[Scored], strict: bool = False, draws: int = 10_000
+) -> tuple[float, float]:
+    """Tests whether two systems differ on one task.
+
+    Args:
+        first: Files of the first system, one for each seed.
+        second: As many of the second; files are paired in order, sentences by id.
+        strict: Whether by strict F1; by reference F1 if not.
+        draws: Random exchanges.
+
+    Returns:
+        The difference in F1 and the two-sided p-value.
+
+    Raises:
+        ValueError: The systems do not have the same seeds or sentences.
+    """
+    if len(first) != len(second):
+        raise ValueError(f"{len(first)} files cannot be paired with {len(second)}")
+    pairs = [(a.counts, _aligned(a, b)) for a, b in zip(first, second, strict=True)]
+    mine, other = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
+    return paired_test(mine, other, functools.partial(f1_of_sums, strict=strict), draws)
+
+
+def _aligned(first: Scored, second: Scored) -> np.ndarray:
+    if first.ids == second.ids:
+        return second.counts
+    places = {name: index for index, name in enumerate(second.ids)}
+    if len(places) != len(second.ids) or len(set(first.ids)) != len(first.ids):
+        raise ValueError(f"{first.path} and {second.path}: ids repeat in another order")
+    missing = sorted(set(first.ids) ^ set(second.ids))
+    if missing:
+        raise ValueError(f"{first.path} and {second.path}: sentence {missing[0]!r} is in one only")
+    return second.counts[[places[name] for name in first.ids]]

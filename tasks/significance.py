@@ -1,0 +1,64 @@
+"""How sure a score is: bootstrap intervals, and a paired test between two systems.
+
+Both draw sentences. Sentences with the same counts are alike, so the draws are made over the
+distinct counts: a thousand draws from a million sentences take as long as from a thousand.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+Score = Callable[[np.ndarray], np.ndarray]
+
+
+def bootstrap_interval(
+    counts: np.ndarray, score: Score, draws: int = 1000, level: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Returns a percentile interval of a score under drawing sentences with replacement.
+
+    Args:
+        counts: One row of counts for each sentence, shape (sentences, columns).
+        score: Turns sums of counts, shape (draws, columns), into scores, shape (draws,).
+        draws: Number of draws.
+        level: Share of the draws inside the interval.
+        seed: Seed of the draws.
+    """
+    rows, weights = np.unique(counts, axis=0, return_counts=True)
+    total = int(weights.sum())
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(total, weights / total, size=draws)
+    scores = score(drawn @ rows)
+    low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def paired_test(
+    first: np.ndarray, second: np.ndarray, score: Score, draws: int = 10_000, seed: int = 0
+) -> tuple[float, float]:
+    """Tests whether two systems differ, by approximate randomisation.
+
+    If they did not differ, their outputs on a sentence could be exchanged; the p-value is how often
+    random exchanges make a difference at least as large as the one seen.
+
+    Args:
+        first: Counts of the first system, shape (sentences, columns).
+        second: Counts of the second on the same sentences in the same order.
+        score: Turns sums of counts, shape (draws, columns), into scores, shape (draws,).
+        draws: Number of random exchanges.
+        seed: Seed of the exchanges.
+
+    Returns:
+        The difference of the scores (first less second), and the two-sided p-value.
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"counts of shapes {first.shape} and {second.shape} cannot be paired")
+    sums = np.stack([first.sum(axis=0), second.sum(axis=0)])
+    observed = score(sums)
+    difference = float(observed[0] - observed[1])
+    gaps, weights = np.unique(second - first, axis=0, return_counts=True)
+    generator = np.random.default_rng(seed)
+    exchanged = generator.binomial(weights, 0.5, size=(draws, len(weights))) @ gaps
+    drawn = score(sums[0] + exchanged) - score(sums[1] - exchanged)
+    # The tolerance lets sums in another order count as equal.
+    extreme = int(np.sum(np.abs(drawn) >= abs(difference) - 1e-9))
+    return difference, (1 + extreme) / (1 + draws)
