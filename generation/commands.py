@@ -41,39 +41,141 @@ def sample(
 def generate(
     reviews: Annotated[Path, typer.Option(help="JSON lines of reviews.")],
     output_dir: Annotated[Path, typer.Option(help="Folder of this run's ledgers.")],
-    teacher: Annotated[str, typer.Option(help="lexicon.")] = "lexicon",
+    teacher: Annotated[
+        str, typer.Option(help="llama2_7b, mixtral_8x7b, gpt35, lexicon, or a name of your own.")
+    ] = "lexicon",
     prompt: Annotated[
         str, typer.Option(help="Shipped names or .yaml files, parted by commas.")
     ] = "anl,rw",
-    shard: Annotated[
-        str, typer.Option(help="i/n: answer the i-th of n parts, counted from 0.")
-    ] = "0/1",
-    retry_failed: Annotated[bool, typer.Option(help="Ask again what failed before.")] = False,
+    backend: Annotated[
+        str | None,
+        typer.Option(help="vllm, openai, openai_batch or lexicon; default: the preset's."),
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Model name or folder.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Revision of the model.")] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(help="OpenAI-compatible service, such as http://localhost:8000/v1."),
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(help="Name that stands for the base URL in keys, if it may move.")
+    ] = None,
+    api_key_env: Annotated[
+        str, typer.Option(help="Environment variable that holds the API key.")
+    ] = "OPENAI_API_KEY",
+    temperature: Annotated[float | None, typer.Option(help="Default 0.7.", min=0)] = None,
+    top_p: Annotated[float | None, typer.Option(help="Default 0.95.", min=0, max=1)] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Default 768.", min=1)] = None,
+    concurrency: Annotated[int, typer.Option(help="openai: most requests at once.", min=1)] = 64,
+    timeout: Annotated[float, typer.Option(help="openai: seconds for one attempt.", min=0.1)] = 120,
+    attempts: Annotated[int, typer.Option(help="openai: most attempts per request.", min=1)] = 8,
+    batch_requests: Annotated[
+        int, typer.Option(help="openai_batch: most requests in a batch.", min=1)
+    ] = 50_000,
+    poll: Annotated[float, typer.Option(help="openai_batch: seconds between looks.")] = 30,
+    tensor_parallel: Annotated[int, typer.Option(help="vllm: GPUs that share a layer.")] = 1,
+    pipeline_parallel: Annotated[int, typer.Option(help="vllm: groups of layers.")] = 1,
+    quantization: Annotated[str | None, typer.Option(help="vllm: such as awq, gptq, fp8.")] = None,
+    dtype: Annotated[str, typer.Option(help="vllm: auto, bfloat16, float16, float32.")] = "auto",
+    max_model_len: Annotated[int | None, typer.Option(help="vllm: prompt and answer.")] = None,
+    window: Annotated[int, typer.Option(help="vllm: most requests in the engine.", min=1)] = 512,
+    enforce_eager: Annotated[bool, typer.Option(help="vllm: no compiled graphs.")] = False,
+    price_prompt: Annotated[float | None, typer.Option(help="US dollars per million.")] = None,
+    price_completion: Annotated[float | None, typer.Option(help="US dollars per million.")] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Stop before this many US dollars.")
+    ] = None,
     max_failure_rate: Annotated[
-        float, typer.Option(help="Exit with 1 above this share.", min=0, max=1)
+        float, typer.Option(help="Exit with 1 above this share of failures.", min=0, max=1)
     ] = 0.05,
+    shard: Annotated[str, typer.Option(help="i/n: answer the i-th of n parts, from 0.")] = "0/1",
+    retry_failed: Annotated[bool, typer.Option(help="Ask again what failed before.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Show prompts, tokens, cost, time.")] = False,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="For --dry-run: tokenizer.json or SentencePiece model.")
+    ] = None,
+    runner: Annotated[
+        str, typer.Option(help="local, or ray: spread shards over a cluster.")
+    ] = "local",
+    workers: Annotated[int, typer.Option(help="ray: engines at a time.", min=1)] = 2,
+    worker_gpus: Annotated[float, typer.Option(help="ray: GPUs of each worker.", min=0)] = 0,
+    worker_cpus: Annotated[float, typer.Option(help="ray: CPUs of each worker.", min=0)] = 1,
+    shards: Annotated[int | None, typer.Option(help="ray: default 4 a worker.")] = None,
 ) -> None:
-    """Let a teacher answer prompts about reviews, into an append-only ledger.
+    """Let a teacher answer prompts about reviews, into an append-only ledger; run again to go on."""
+    from generation import prompting, run, session
+    from generation.teachers.factory import Choice
 
-    Run again to go on.
-    """
-    from generation import prompting, run
-    from generation.teachers.lexicon import LexiconTeacher
-
-    if teacher != "lexicon":
-        raise ValueError(f"--teacher {teacher!r} is unknown; use lexicon")
-    index, shards = _shard(shard)
+    sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+    choice = Choice(
+        teacher=teacher,
+        backend=backend,
+        model=model,
+        revision=revision,
+        base_url=base_url,
+        service=service,
+        key_variable=api_key_env,
+        sampling={name: value for name, value in sampling.items() if value is not None},
+        price_prompt=price_prompt,
+        price_completion=price_completion,
+        concurrency=concurrency,
+        timeout=timeout,
+        attempts=attempts,
+        engine={
+            "tensor_parallel": tensor_parallel,
+            "pipeline_parallel": pipeline_parallel,
+            "quantization": quantization,
+            "dtype": dtype,
+            "max_model_len": max_model_len,
+            "window": window,
+            "enforce_eager": enforce_eager,
+        },
+        batch={"requests": batch_requests, "poll": poll},
+    )
+    index, count = _shard(shard)
     options = run.Options(
-        reviews, output_dir, tuple(prompting.load_all(prompt)), index, shards,
-        retry_failed=retry_failed, max_failure_rate=max_failure_rate,
-    )  # fmt: skip
-    progress = run.generate(options, LexiconTeacher())
-    rows = [("requests", progress.total), ("kept", progress.kept), ("written", progress.written)]
-    rows += sorted(progress.statuses.items()) + sorted(progress.reasons.items())
+        reviews,
+        output_dir,
+        tuple(prompting.load_all(prompt)),
+        index,
+        count,
+        retry_failed=retry_failed,
+        max_cost=max_cost,
+        max_failure_rate=max_failure_rate,
+    )
+    if dry_run:
+        session.show_dry_run(choice, options, tokenizer)
+        return
+    if runner == "ray":
+        from generation import ray_runner
+
+        cluster = ray_runner.Cluster(workers, shards or 4 * workers, worker_gpus, worker_cpus)
+        progress = ray_runner.generate(choice, options, cluster)
+    elif runner == "local":
+        progress = session.generate(choice, options)
+    else:
+        raise ValueError(f"--runner is {runner!r}; use local or ray")
+    rows: list[tuple[str, int | str]] = [
+        ("requests", progress.total),
+        ("kept", progress.kept),
+        ("written", progress.written),
+    ]
+    rows += [("left", progress.left), *sorted(progress.statuses.items())]
+    rows += sorted(progress.reasons.items())
+    if progress.cost:
+        rows.append(("cost in US dollars", f"{progress.cost:.4f}"))
     _table(f"Ledger in {output_dir}", ("what", "number"), rows)
-    _next(f"fsa corpus build {output_dir} --output-dir DATA")
+    if progress.stopped:
+        typer.echo(f"stopped: {progress.stopped}; run the same command again to go on", err=True)
+        raise typer.Exit(3)
     if progress.failure_rate > max_failure_rate:
+        typer.echo(
+            f"{progress.failure_rate:.1%} of the requests failed, more than --max-failure-rate "
+            f"{max_failure_rate:g}; see the reasons, then pass --retry-failed",
+            err=True,
+        )
         raise typer.Exit(1)
+    _next(f"fsa corpus build {output_dir} --output-dir DATA")
 
 
 @corpus.command("build")

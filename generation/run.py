@@ -4,8 +4,8 @@ It plans what is missing, asks, checks and records.
 """
 
 import collections
+import contextlib
 import dataclasses
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +14,13 @@ from typing import Any
 from generation import files, ledger, quality
 from generation.prompting import Prompt
 from generation.records import FAILED, FILTERED, OK, LedgerRow, Review, read_reviews
-from generation.teachers import base
+from generation.teachers import base, presets
+
+# A service that refuses this many requests running is taken to be down or misused.
+FAILURES_IN_A_ROW = 50
+_WRITTEN = "written by this run"
+# English prose in the tokens of current models.
+CHARACTERS_PER_TOKEN = 4.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,29 +119,54 @@ def generate(
 
     Raises:
         ValueError: bad input, another process on the shard, a folder of another run, or a teacher
-            that cannot work.
-        OSError: a ledger cannot be written. All rows so far are kept, in this case as in every
-            other.
+            that cannot work (any more).
+        OSError: a ledger cannot be written. All rows so far are kept, here as in every case.
     """
     progress = Progress()
     fingerprint = survey(options, progress)
-    teacher.check()
-    with ledger.Ledger(ledger.shard_path(options.folder, options.shard, options.shards)) as book:
+    path = ledger.shard_path(options.folder, options.shard, options.shards)
+    if bind := getattr(teacher, "bind", None):
+        bind(options.shard, options.shards)
+    with ledger.Ledger(path) as book:
         claim_folder(options, teacher.spec)
-        summary = _Summary(options, teacher.spec, fingerprint)
-        done = ledger.statuses(book.path)
-        planner = _Planner(options, teacher.spec, done, progress, stop)
+        teacher.check()
+        planner = Planner(options, teacher, ledger.statuses(path), progress, stop)
+        write_summary(options, fingerprint, progress, planner)
         try:
-            for answer in teacher.answers(planner.requests()):
-                row = to_row(answer, teacher.spec)
-                book.append(row)
-                _count(progress, row, options)
-                if watch:
-                    watch(progress)
-        finally:
-            teacher.close()
-            summary.write(progress, planner)
+            _record(options, teacher, planner, progress, book, watch)
+        except OSError:
+            # The disk may be full; the summary on it says "not complete", which is true.
+            raise
+        except BaseException:
+            write_summary(options, fingerprint, progress, planner)
+            raise
+        write_summary(options, fingerprint, progress, planner)
     return progress
+
+
+def _record(
+    options: Options,
+    teacher: base.Teacher,
+    planner: "Planner",
+    progress: Progress,
+    book: ledger.Ledger,
+    watch: Watcher | None,
+) -> None:
+    in_a_row = 0
+    with contextlib.closing(teacher.answers(planner.requests())) as answers:
+        for answer in answers:
+            if not planner.ends(answer.request):
+                continue
+            row = to_row(answer, teacher.spec)
+            book.append(row)
+            _count(progress, row)
+            in_a_row = in_a_row + 1 if row.status == FAILED else 0
+            if in_a_row >= FAILURES_IN_A_ROW and not progress.stopped:
+                progress.stopped = f"the last {in_a_row} requests all failed ({row.reason})"
+            if options.max_cost is not None and progress.cost >= options.max_cost:
+                progress.stopped = f"the cost has reached --max-cost {options.max_cost:g}"
+            if watch:
+                watch(progress)
 
 
 def survey(options: Options, progress: Progress) -> str:
@@ -230,7 +261,7 @@ def to_row(answer: base.Answer, spec: base.Spec) -> LedgerRow:
     )
 
 
-def _count(progress: Progress, row: LedgerRow, options: Options) -> None:
+def _count(progress: Progress, row: LedgerRow) -> None:
     progress.written += 1
     progress.statuses[row.status] += 1
     if row.reason:
@@ -238,46 +269,65 @@ def _count(progress: Progress, row: LedgerRow, options: Options) -> None:
     progress.cost += row.usage.get("cost") or 0.0
     progress.tokens += row.usage.get("completion_tokens") or 0
     progress.prompt_tokens += row.usage.get("prompt_tokens") or 0
-    if options.max_cost is not None and progress.cost >= options.max_cost:
-        progress.stopped = f"the cost has reached --max-cost {options.max_cost:g}"
 
 
-class _Planner:
-    """Hands out the requests that have no final row yet, once each."""
+class Planner:
+    """Hands out the requests that have no final row yet, once each.
+
+    Args:
+        options: what to do.
+        teacher: who will answer; its price, if it has one, is for ``max_cost``.
+        done: status by key, from the shard's ledger.
+        progress: counts, kept up to date.
+        stop: see ``generate``.
+    """
 
     def __init__(
         self,
         options: Options,
-        spec: base.Spec,
+        teacher: base.Teacher,
         done: dict[bytes, str],
         progress: Progress,
         stop: Callable[[], str],
     ) -> None:
-        self.options, self.spec, self.done, self.progress, self.stop = (
-            options,
-            spec,
-            done,
-            progress,
-            stop,
-        )
+        self.options, self.spec, self.done = options, teacher.spec, done
+        self.price: presets.Price | None = getattr(teacher, "price", None)
+        self.progress, self.stop = progress, stop
         self.complete = False
-        self.digest = 0
+        self._out = 0
+        self._promised = 0.0
 
     def requests(self) -> Iterator[base.Request]:
+        """Yields the requests; ends early when the run should stop."""
         seen: set[bytes] = set()
-        identities = [(prompt, base.identity(self.spec, prompt)) for prompt in self.options.prompts]
+        prompts = [(prompt, base.identity(self.spec, prompt)) for prompt in self.options.prompts]
         for review in read_reviews(self.options.reviews):
             if ledger.shard_of(review.review_id, self.options.shards) != self.options.shard:
                 continue
-            for prompt, identity in identities:
+            for prompt, identity in prompts:
                 request = self._plan(review, prompt, identity, seen)
                 if request is None:
                     continue
-                self.progress.stopped = self.progress.stopped or self.stop()
+                self.progress.stopped = self.progress.stopped or self._why_stop(request)
                 if self.progress.stopped:
                     return
+                self._out += 1
                 yield request
         self.complete = True
+
+    def ends(self, request: base.Request) -> bool:
+        """Notes that a request is answered; False where it had been, so that no row comes twice."""
+        key = bytes.fromhex(request.key)
+        if self._is_done(key):
+            return False
+        # Whatever its status, it is final for this run: a failure is asked again by a later one.
+        self.done[key] = _WRITTEN
+        self._out -= 1
+        return True
+
+    def _is_done(self, key: bytes) -> bool:
+        status = self.done.get(key)
+        return status is not None and not (status == FAILED and self.options.retry_failed)
 
     def _plan(
         self, review: Review, prompt: Prompt, identity: str, seen: set[bytes]
@@ -290,44 +340,50 @@ class _Planner:
             self.progress.total -= 1
             return None
         seen.add(short)
-        # The sum of all keys tells later, whatever the order, whether a ledger holds just these.
-        self.digest = (self.digest + int.from_bytes(short, "big")) % (1 << 256)
-        status = self.done.get(short)
-        if status is None or (status == FAILED and self.options.retry_failed):
+        if not self._is_done(short):
             return base.Request(key, review, prompt, messages)
+        if self.done[short] == _WRITTEN:
+            return None  # answered by a batch of an earlier run, before its turn came here
         self.progress.kept += 1
-        self.progress.statuses[status] += 1
+        self.progress.statuses[self.done[short]] += 1
         return None
 
+    def _why_stop(self, request: base.Request) -> str:
+        most = self.options.max_cost
+        if most is not None and self.price is not None:
+            # What is in flight is not paid yet, but will be.
+            expected = self._expected_cost(request)
+            if self.progress.cost + (self._out + 1) * expected > most:
+                return f"another request could pass --max-cost {most:g}"
+        return self.stop()
 
-class _Summary:
-    """Writes ``shard-*.json`` beside the ledger.
+    def _expected_cost(self, request: base.Request) -> float:
+        """Returns the mean cost so far, or before there is one a guess by length."""
+        assert self.price is not None
+        if self.progress.tokens:
+            return self.progress.cost / max(1, self.progress.written)
+        characters = sum(len(message["content"]) for message in request.messages)
+        limit = self.spec.sampling.get("max_tokens", 512)
+        return self.price.cost(characters / CHARACTERS_PER_TOKEN, limit)
 
-    It is what `fsa corpus build` checks completeness against.
-    """
 
-    def __init__(self, options: Options, spec: base.Spec, reviews_sha256: str) -> None:
-        self.options, self.spec, self.reviews_sha256 = options, spec, reviews_sha256
-        name = ledger.shard_path(options.folder, options.shard, options.shards).name
-        self.path = options.folder / name.replace("ledger-", "shard-").replace(".jsonl", ".json")
-
-    def write(self, progress: Progress, planner: _Planner) -> None:
-        complete = planner.complete and progress.left == 0
-        files.write_json(
-            self.path,
-            {
-                "shard": self.options.shard,
-                "shards": self.options.shards,
-                "complete": complete,
-                "reviews_sha256": self.reviews_sha256,
-                "reviews": progress.reviews,
-                "prompts": [prompt.name for prompt in self.options.prompts],
-                "requests": progress.total,
-                "duplicates": progress.duplicates,
-                "keys_sum": hashlib.sha256(str(planner.digest).encode()).hexdigest()
-                if complete
-                else None,
-                "statuses": dict(sorted(progress.statuses.items())),
-                "cost": round(progress.cost, 6),
-            },
-        )
+def write_summary(
+    options: Options, reviews_sha256: str, progress: Progress, planner: Planner
+) -> None:
+    """Writes ``shard-*.json`` beside the ledger: `fsa corpus build` checks it."""
+    name = ledger.shard_path(options.folder, options.shard, options.shards).name
+    files.write_json(
+        options.folder / name.replace("ledger-", "shard-").replace(".jsonl", ".json"),
+        {
+            "shard": options.shard,
+            "shards": options.shards,
+            "complete": planner.complete and progress.left == 0,
+            "reviews_sha256": reviews_sha256,
+            "reviews": progress.reviews,
+            "prompts": [prompt.name for prompt in options.prompts],
+            "requests": progress.total,
+            "duplicates": progress.duplicates,
+            "statuses": dict(sorted(progress.statuses.items())),
+            "cost": round(progress.cost, 6),
+        },
+    )

@@ -6,7 +6,7 @@ They are sorted, split, described by a manifest, and moved in at once.
 import collections
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,11 @@ def refuse_existing(root: Path, configs: Iterable[str], overwrite: bool) -> None
 
 
 def build(
-    examples: Iterable[Example], expected_bytes: int, settings: Settings, facts: dict[str, Any]
+    examples: Iterable[Example],
+    expected_bytes: int,
+    settings: Settings,
+    facts: dict[str, Any],
+    check: Callable[["Outcome"], None] = lambda outcome: None,
 ) -> Outcome:
     """Writes all corpora that the examples belong to.
 
@@ -101,6 +105,7 @@ def build(
             files are used.
         settings: where and how.
         facts: further entries of every manifest; read after the last example was drawn.
+        check: called with the counts before anything is moved in; raises to stop it.
 
     Raises:
         FileExistsError: a corpus exists and ``overwrite`` is off.
@@ -112,6 +117,7 @@ def build(
         sorter = Sorter(work, expected_bytes)
         sorter.add_all(examples)
         outcome = _write_configs(sorter, work, settings)
+        check(outcome)
         if not outcome.splits:
             raise ValueError(
                 "no row is ok, so there is no corpus to write; see the reasons in the ledger"

@@ -1,7 +1,6 @@
 """Builds corpora from the ledgers of generation runs, after checking that they are whole."""
 
 import collections
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ ABLATIONS = {
 }
 
 
-def check_whole(folder: Path) -> list[Path]:
-    """Returns a run's ledgers if all shards are there and each holds just what it should.
+def check_whole(folder: Path) -> tuple[list[Path], int]:
+    """Returns a run's ledgers and its number of distinct requests, if the run is whole.
 
     Raises:
         FileNotFoundError: the folder holds no ledger.
@@ -57,7 +56,7 @@ def check_whole(folder: Path) -> list[Path]:
             f"{folder}: the shards cover {requests} of {expected} requests; run the missing shards "
             "again"
         )
-    return paths
+    return paths, sum(summary["requests"] for summary in summaries.values())
 
 
 class LedgerReader:
@@ -74,9 +73,14 @@ class LedgerReader:
     ) -> None:
         self.ablations = ablations
         self.paths: list[Path] = []
-        self.kinds: dict[Path, dict[str, str]] = {}
+        self.expected: int | None = None if allow_incomplete else 0
         for folder in folders:
-            self.paths += ledger.find(folder) if allow_incomplete else check_whole(folder)
+            if allow_incomplete:
+                self.paths += ledger.find(folder)
+                continue
+            paths, requests = check_whole(folder)
+            self.paths += paths
+            self.expected = (self.expected or 0) + requests
         self.rows = 0
         self.bad: collections.Counter[str] = collections.Counter()
 
@@ -124,6 +128,15 @@ class LedgerReader:
             reason,
         )
 
+    def check_no_gap(self, outcome: building.Outcome) -> None:
+        """Raises ValueError where the ledgers hold fewer requests than their summaries tell."""
+        found = sum(sum(counts.statuses.values()) for counts in outcome.counts.values())
+        if self.expected is not None and found < self.expected:
+            raise ValueError(
+                f"the ledgers hold {found} of {self.expected} requests; run the same "
+                "`fsa generate` again, or pass --allow-incomplete"
+            )
+
     def facts(self) -> dict[str, Any]:
         """Returns the manifest's entries about where the corpus came from."""
         return {
@@ -137,9 +150,6 @@ class LedgerReader:
 def build_from_ledgers(reader: LedgerReader, settings: building.Settings) -> building.Outcome:
     """Builds corpora from ledgers; see ``build.build`` for what is promised and raised."""
     building.refuse_foreign_folder(settings.root, settings.overwrite)
-    return building.build(reader.examples(), reader.expected_bytes, settings, reader.facts())
-
-
-def text_sha256(text: str) -> str:
-    """Returns the sha256 of a text, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return building.build(
+        reader.examples(), reader.expected_bytes, settings, reader.facts(), reader.check_no_gap
+    )

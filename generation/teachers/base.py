@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any, Protocol
 
 from generation.prompting import Message, Prompt
@@ -94,10 +94,14 @@ class Teacher(Protocol):
     spec: Spec
 
     def check(self) -> None:
-        """Raises ValueError, before anything is asked, if the teacher cannot work."""
+        """Raises ValueError, before anything is asked, if the teacher cannot work.
 
-    def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        It is called once for each shard that the teacher is given.
+        """
+
+    def answers(self, requests: Iterable[Request]) -> Generator[Answer, None, None]:
         """Yields the answers."""
+        ...
 
     def close(self) -> None:
         """Gives back what the teacher holds."""

@@ -1,6 +1,6 @@
 """The ``lexicon`` teacher: the rules of ``generation.lexicon`` behind the teachers' interface."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from generation.lexicon import knowledge, writing
 from generation.teachers.base import Answer, Request, Spec
@@ -26,7 +26,7 @@ class LexiconTeacher:
                 "the lexicon teacher needs vaderSentiment; run: pip install vaderSentiment"
             ) from None
 
-    def answers(self, requests: Iterable[Request]) -> Iterator[Answer]:
+    def answers(self, requests: Iterable[Request]) -> Generator[Answer, None, None]:
         """Yields the answers in the order of the requests."""
         for request in requests:
             text = _WRITERS[request.prompt.kind](request.review.text, request.review.domain)

@@ -1,0 +1,151 @@
+"""Spreads the shards of a run over a Ray cluster's workers.
+
+The same ledgers come out as without Ray.
+
+Each worker is an actor with an engine of its own, which it keeps from shard to shard. A worker that
+dies loses nothing but what it was asking: its shard goes to another, which reads the ledger and
+goes on. The run's folder must be on a file system that all machines see.
+"""
+
+import collections
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from generation import run
+from generation.teachers import factory
+
+# A shard whose workers die this often is taken to kill them.
+MAX_DEATHS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """How work is spread.
+
+    Attributes:
+        workers: engines at a time.
+        shards: number of shards; more than workers, so that a dead one's work is spread.
+        gpus: of each worker; fractions share one.
+        cpus: of each worker.
+        address: of the cluster; None for the one that the environment names, else a local one.
+    """
+
+    workers: int = 2
+    shards: int = 8
+    gpus: float = 0
+    cpus: float = 1
+    address: str | None = None
+
+
+class Worker:
+    """One engine, and the shards that it is given. Ray makes an actor of it."""
+
+    def __init__(self, choice: factory.Choice, folder: str) -> None:
+        self.teacher = factory.make(choice, Path(folder))
+
+    def run(self, options: run.Options) -> run.Progress:
+        """Answers one shard."""
+        return run.generate(options, self.teacher)
+
+
+def generate(choice: factory.Choice, options: run.Options, cluster: Cluster) -> run.Progress:
+    """Runs all shards over the cluster.
+
+    Args:
+        choice: who answers; each worker builds its own teacher from it, and reads the API key from
+            its own environment.
+        options: what to do; its shard is replaced.
+        cluster: where.
+
+    Returns:
+        The sum of the shards' counts.
+
+    Raises:
+        ValueError: Ray is not installed, a shard's input is bad, or a shard kills its workers.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise ValueError("--runner ray needs Ray; run: pip install 'fsa-jax[ray]'") from None
+    absolute = dataclasses.replace(
+        options,
+        reviews=options.reviews.absolute(),
+        folder=options.folder.absolute(),
+        shards=cluster.shards,
+        shard=0,
+    )
+    # Fail here rather than in every worker.
+    run.survey(absolute, run.Progress())
+    factory.make(choice, absolute.folder)
+    started = not ray.is_initialized()
+    if started:
+        ray.init(
+            address=cluster.address,
+            log_to_driver=False,
+            configure_logging=False,
+            include_dashboard=False,
+        )
+    try:
+        return _Driver(ray, choice, absolute, cluster).drive()
+    finally:
+        if started:
+            ray.shutdown()
+
+
+class _Driver:
+    """Gives shards to workers until all are done."""
+
+    def __init__(
+        self, ray: Any, choice: factory.Choice, options: run.Options, cluster: Cluster
+    ) -> None:
+        self.ray, self.choice, self.options, self.cluster = ray, choice, options, cluster
+        self.todo = collections.deque(range(cluster.shards))
+        self.deaths: collections.Counter[int] = collections.Counter()
+        self.results: dict[int, run.Progress] = {}
+        self.busy: dict[Any, tuple[Any, int]] = {}
+
+    def drive(self) -> run.Progress:
+        for _ in range(min(self.cluster.workers, self.cluster.shards)):
+            self._give(self._hire())
+        while self.busy:
+            ready, _ = self.ray.wait(list(self.busy), num_returns=1)
+            worker, shard = self.busy.pop(ready[0])
+            try:
+                self.results[shard] = self.ray.get(ready[0])
+            except self.ray.exceptions.RayActorError:
+                self.deaths[shard] += 1
+                if self.deaths[shard] >= MAX_DEATHS:
+                    raise ValueError(
+                        f"{MAX_DEATHS} workers died on shard {shard}; see Ray's logs"
+                    ) from None
+                self.todo.append(shard)
+                worker = self._hire()
+            except self.ray.exceptions.RayTaskError as error:
+                raise error.as_instanceof_cause() from None
+            self._give(worker)
+        return add([self.results[shard] for shard in sorted(self.results)])
+
+    def _hire(self) -> Any:
+        actor = self.ray.remote(num_cpus=self.cluster.cpus, num_gpus=self.cluster.gpus)(Worker)
+        return actor.remote(self.choice, str(self.options.folder))
+
+    def _give(self, worker: Any) -> None:
+        if self.todo:
+            shard = self.todo.popleft()
+            self.busy[worker.run.remote(dataclasses.replace(self.options, shard=shard))] = (
+                worker,
+                shard,
+            )
+
+
+def add(parts: list[run.Progress]) -> run.Progress:
+    """Adds the counts of shards."""
+    whole = run.Progress(reviews=parts[0].reviews if parts else 0)
+    for part in parts:
+        for name in ("total", "duplicates", "kept", "written", "cost", "tokens", "prompt_tokens"):
+            setattr(whole, name, getattr(whole, name) + getattr(part, name))
+        whole.statuses.update(part.statuses)
+        whole.reasons.update(part.reasons)
+        whole.stopped = whole.stopped or part.stopped
+    return whole

@@ -1,0 +1,161 @@
+"""Builds a teacher from what the user chose.
+
+In a form that travels to other machines without secrets.
+"""
+
+import dataclasses
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from generation.teachers.base import Spec, Teacher
+from generation.teachers.presets import PRESETS, SAMPLING, Preset, Price
+
+BACKENDS = ("vllm", "openai", "openai_batch", "lexicon")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What the user chose; None takes the preset's value.
+
+    Attributes:
+        teacher: a preset's name, or a new one.
+        backend: one of ``BACKENDS``.
+        model, revision: what answers.
+        base_url: of the service; None for OpenAI's own.
+        service: stands for the base URL in ledger keys, so that a service may move.
+        key_variable: the environment variable that holds the API key.
+        sampling: overrides of ``presets.SAMPLING``.
+        price_prompt, price_completion: US dollars per million tokens.
+        concurrency, timeout, attempts: of the ``openai`` backend.
+        engine: of the ``vllm`` backend, the fields of ``vllm_engine.Engine``.
+        batch: of the ``openai_batch`` backend, the fields of ``openai_batch.Limits``.
+    """
+
+    teacher: str = "lexicon"
+    backend: str | None = None
+    model: str | None = None
+    revision: str | None = None
+    base_url: str | None = None
+    service: str | None = None
+    key_variable: str = "OPENAI_API_KEY"
+    sampling: dict[str, Any] = dataclasses.field(default_factory=dict)
+    price_prompt: float | None = None
+    price_completion: float | None = None
+    concurrency: int = 64
+    timeout: float = 120.0
+    attempts: int = 8
+    first_wait: float = 0.5
+    engine: dict[str, Any] = dataclasses.field(default_factory=dict)
+    batch: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def make(choice: Choice, folder: Path) -> Teacher:
+    """Builds the teacher; nothing is loaded or asked yet.
+
+    Args:
+        choice: what the user chose.
+        folder: the run's folder, where ``openai_batch`` keeps its jobs.
+
+    Raises:
+        ValueError: the choice is incomplete or contradicts itself; the message names the flag.
+    """
+    backend, preset = _backend(choice)
+    if backend == "lexicon":
+        return _lexicon(choice)
+    spec = make_spec(choice, backend, preset)
+    if backend == "vllm":
+        from generation.teachers.vllm_engine import Engine, VLLMTeacher
+
+        return VLLMTeacher(spec, Engine(**choice.engine))
+    return _service(choice, spec, backend, preset, folder)
+
+
+def describe(choice: Choice) -> tuple[Spec, Price | None]:
+    """Returns who would answer and at what price, without a key and without loading anything."""
+    backend, preset = _backend(choice)
+    if backend == "lexicon":
+        return _lexicon(choice).spec, None
+    return make_spec(choice, backend, preset), price_of(choice, preset, backend)
+
+
+def _backend(choice: Choice) -> tuple[str, Preset | None]:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", choice.teacher):
+        raise ValueError(f"--teacher is {choice.teacher!r}; use lower-case letters, digits and _")
+    preset = PRESETS.get(choice.teacher)
+    backend = choice.backend or (preset.backend if preset else None)
+    if backend is None:
+        raise ValueError(
+            f"--teacher {choice.teacher} is no preset ({', '.join(PRESETS)}); name its --backend "
+            f"({', '.join(BACKENDS)}) and --model"
+        )
+    if backend not in BACKENDS:
+        raise ValueError(f"--backend is {backend!r}; use one of {', '.join(BACKENDS)}")
+    return backend, preset
+
+
+def _lexicon(choice: Choice) -> Teacher:
+    from generation.teachers.lexicon import LexiconTeacher
+
+    return LexiconTeacher(choice.teacher)
+
+
+def make_spec(choice: Choice, backend: str, preset: Preset | None) -> Spec:
+    """Returns who answers."""
+    model = choice.model or (preset.model if preset else None)
+    if not model:
+        raise ValueError(f"--teacher {choice.teacher} is no preset; name its model by --model")
+    revision = choice.revision
+    if revision is None:
+        # A preset's revision is that of its own model.
+        revision = preset.revision if preset and choice.model is None else ""
+    sampling = SAMPLING | choice.sampling
+    if backend == "vllm":
+        address = "vllm"
+    else:
+        address = f"openai:{choice.service or (choice.base_url or 'api.openai.com').rstrip('/')}"
+    role = preset.instruction_role if preset else True
+    return Spec(choice.teacher, address, model, revision, sampling, role)
+
+
+def _service(
+    choice: Choice, spec: Spec, backend: str, preset: Preset | None, folder: Path
+) -> Teacher:
+    from generation.teachers import openai_batch, openai_chat
+
+    key = os.environ.get(choice.key_variable, "")
+    if not key and not choice.base_url:
+        raise ValueError(
+            f"no API key: set the environment variable {choice.key_variable}, or name a "
+            "--base-url that needs none"
+        )
+    service = openai_chat.Service(
+        base_url=choice.base_url,
+        key=key,
+        concurrency=choice.concurrency,
+        timeout=choice.timeout,
+        attempts=choice.attempts,
+        price=price_of(choice, preset, backend),
+        first_wait=choice.first_wait,
+    )
+    if backend == "openai":
+        return openai_chat.OpenAITeacher(spec, service)
+    return openai_batch.BatchTeacher(spec, service, openai_batch.Limits(**choice.batch), folder)
+
+
+def price_of(choice: Choice, preset: Preset | None, backend: str) -> Price | None:
+    """Returns the price per token: the user's, else the preset's at its maker's service.
+
+    Halved for batches.
+    """
+    if (choice.price_prompt is None) != (choice.price_completion is None):
+        raise ValueError(
+            "give both --price-prompt and --price-completion, in US dollars per million tokens"
+        )
+    if choice.price_prompt is not None and choice.price_completion is not None:
+        return Price(choice.price_prompt, choice.price_completion)
+    if preset is None or preset.price is None or choice.model or choice.base_url:
+        return None
+    half = 0.5 if backend == "openai_batch" else 1.0
+    return Price(preset.price.prompt * half, preset.price.completion * half)
