@@ -55,6 +55,7 @@ setup(
         "sentencepiece>=0.2.1",
         "seqio>=0.0.20",
         "tenacity>=9.0",
+        "tensorboard>=2.20",  # clu imports it without asking for it
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.9",
         "transformers>=5.0",

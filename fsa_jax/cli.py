@@ -5,6 +5,7 @@ Nothing heavy is imported until a command that needs it runs, so that help answe
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable
@@ -158,8 +159,22 @@ def _run(mode, function, engine, gin_file, args, gin_bindings, search_paths) -> 
 def _load(gin_file, args, gin_bindings, search_paths) -> None:
     from fsa_jax import gin_config
 
+    _import_quietly("seqio")
     bindings = [*(gin_bindings or []), *gin_config.read_flags(args)]
     gin_config.load(gin_file, bindings, [path for path in search_paths.split(",") if path])
+
+
+def _import_quietly(module: str) -> None:
+    """Imports a module that loads TensorFlow, whose C++ part writes notes to file descriptor 2."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module(module)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _write_config(model_dir: str) -> None:
@@ -209,8 +224,9 @@ def _guard(run: Callable[[], Any]) -> None:
     except (ValueError, OSError, FloatingPointError) as error:
         if os.environ.get("FSA_TRACEBACK"):
             raise
-        message = str(error).split("\n  In call to configurable")[0].strip()
-        sys.exit(f"error: {message or type(error).__name__}")
+        from fsa_jax.gin_config import first_line
+
+        sys.exit(f"error: {first_line(error) or type(error).__name__}")
 
 
 def fsa_main() -> None:

@@ -7,6 +7,7 @@ there, and a required macro that is not set end with one line that says what was
 import ast
 import dataclasses
 import difflib
+import logging
 import pathlib
 import re
 from collections.abc import Iterable, Sequence
@@ -142,12 +143,15 @@ def load(files: Sequence[str], bindings: Sequence[str], search_paths: Sequence[s
     _check(statements)
     for folder in reversed(folders):
         gin.add_config_file_search_path(str(folder))
+    logging.disable(logging.ERROR)  # gin logs each folder in which it does not find an include
     try:
         gin.parse_config_files_and_bindings(
             [str(find_file(name, folders)) for name in files], list(bindings)
         )
     except (ValueError, TypeError, AttributeError, ImportError, SyntaxError) as error:
         raise ValueError(f"gin: {first_line(error)}") from error
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def _resolve(path: str, own: pathlib.Path) -> pathlib.Path:
@@ -175,5 +179,6 @@ def _check(statements: _Statements) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """An exception's message without what gin appends to it."""
-    return str(error).split("\n  In call to configurable")[0].strip()
+    """An exception's message in one line, without what gin appends to it."""
+    message = str(error).split("\n  In call to configurable")[0]
+    return " ".join(message.split())

@@ -81,7 +81,7 @@ def loss_sums(
         batch["decoder_input_tokens"],
         batch.get("encoder_segment_ids"),
         batch.get("decoder_segment_ids"),
-        rngs={"dropout": rng},
+        rngs={"dropout": rng} if config.dropout_rate else None,
     )
     weights = batch["decoder_loss_weights"]
     total, correct = loss.cross_entropy(
