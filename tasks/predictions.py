@@ -11,11 +11,35 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasks.linearize import ASA, QUAD, TSA, Kind, Unit, parse
 from tasks.opinions import category_words
 from tasks.scorer import Row
+
+Key = tuple[str, ...]
+
+
+class Keys(NamedTuple):
+    """A row's units as tuples of their fields, the polarity last.
+
+    Args:
+        gold: Gold units.
+        parsed: Predicted units.
+        predicted: Predicted units by the reference rule.
+        junk: Number of parts that are no unit.
+    """
+
+    gold: list[Key]
+    parsed: list[Key]
+    predicted: list[Key]
+    junk: int
+
+    @property
+    def perfect(self) -> bool:
+        """Whether all is right, in the order of the gold units."""
+        return self.gold == self.parsed == self.predicted and not self.junk
+
 
 _KINDS = {
     "tsa": TSA,
@@ -92,22 +116,21 @@ def _find_kind(row: Row) -> Kind:
 
 
 def _settle(row: Row, kind: Kind) -> Row:
+    """Makes units of what stands for them, and adds the row's `keys`."""
     row["task"]
-    row["gold"] = _units(row["gold"], kind)
     parsed = row.get("parsed")
     if parsed is None:
         parsed, row["unparsed"] = parse_any(row["raw"] or "", kind, row.get("text") or "")
-    row["parsed"] = _units(parsed, kind)
+    row["parsed"] = [u if type(u) is dict else unit_of(u, kind) for u in parsed]
+    row["gold"] = [u if type(u) is dict else unit_of(u, kind) for u in row["gold"]]
+    names = kind.keys
+    gold_keys = [tuple([unit[name] for name in names]) for unit in row["gold"]]
+    parsed_keys = [tuple([unit[name] for name in names]) for unit in row["parsed"]]
+    reference = row.get("reference")
+    predicted = parsed_keys if reference is None else [tuple(unit) for unit in reference]
+    unparsed = row.get("unparsed")
+    row["keys"] = Keys(gold_keys, parsed_keys, predicted, len(unparsed) if unparsed else 0)
     return row
-
-
-def _units(units: list[Any], kind: Kind) -> list[Unit]:
-    if all(type(unit) is dict for unit in units):
-        for unit in units:
-            if not all(type(unit[key]) is str for key in kind.keys):
-                raise ValueError(f"{unit!r} has no {', '.join(kind.keys)}")
-        return units
-    return [unit if isinstance(unit, dict) else unit_of(unit, kind) for unit in units]
 
 
 def unit_of(values: Any, kind: Kind) -> Unit:

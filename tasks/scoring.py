@@ -3,6 +3,7 @@
 A file is read once, row by row; what stays in memory are a dozen counts for each row.
 """
 
+import array
 import dataclasses
 import functools
 import json
@@ -14,11 +15,11 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from tasks.linearize import Kind, Unit, unit_key
-from tasks.predictions import prediction_files, read_predictions
+from tasks.linearize import Kind
+from tasks.predictions import Keys, prediction_files, read_predictions
 from tasks.scorer import Row, explain, f1, match
 from tasks.significance import bootstrap_interval, paired_test
-from tasks.soft import soft_matches
+from tasks.soft import Key, soft_matches
 
 COLUMNS = (
     "predicted",
@@ -33,6 +34,7 @@ COLUMNS = (
     "soft",
 )
 GROUPS = ("polarity", "implicit", "multiple", "hard", "original")
+_SHORT = 16
 _INDEX = {name: index for index, name in enumerate(COLUMNS)}
 
 
@@ -125,23 +127,29 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
         ValueError: A line is no prediction row, the file has none, or rows of several tasks.
     """
     ids: list[str] = []
-    counts: list[tuple[float, ...]] = []
-    flags: dict[str, list[int]] = {name: [] for name in ("implicit", "multiple", "hard")}
-    polarities: defaultdict[str, list[int]] = defaultdict(lambda: [0] * 6)
+    counts = array.array("d")
+    flags = {name: array.array("b") for name in ("implicit", "multiple", "hard")}
+    polarities: defaultdict[str, list[int]] = defaultdict(lambda: [0] * 7)
     task = None
-    for row, found in read_predictions(path, kind):
-        kind = found
-        if task is not None and row["task"] != task:
-            raise ValueError(f"{path} has rows of {task} and of {row['task']}: one file, one task")
-        task = row["task"]
+    for row, kind in read_predictions(path, kind):  # noqa: B020 - told by the first row
+        if row["task"] != task:
+            if task is not None:
+                raise ValueError(f"{path} has rows of {task} and {row['task']}: one file, one task")
+            task = row["task"]
         ids.append(str(row.get("id", len(ids))))
-        counted, perfect = _count(row, kind, polarities)
-        counts.append(counted)
+        keys = row["keys"]
+        if keys.perfect:
+            size = len(keys.gold)
+            counts.extend((size, size, size, size, size, size, 1, 0, size, size))
+            for unit in keys.gold:
+                polarities[unit[-1]][6] += 1
+        else:
+            counts.extend(_count(keys, kind, polarities))
+            if misses is not None:
+                misses.write(json.dumps(_miss(row, kind), ensure_ascii=False) + "\n")
         for name, values in flags.items():
             value = row.get(name)
             values.append(-1 if value is None else int(value))
-        if misses is not None and not perfect:
-            misses.write(json.dumps(_miss(row, kind), ensure_ascii=False) + "\n")
     if kind is None or task is None:
         raise ValueError(f"{path} has no prediction rows")
     return Scored(
@@ -149,87 +157,78 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
         str(task),
         kind,
         tuple(ids),
-        np.asarray(counts, np.float64),
-        {name: np.asarray(values, np.int8) for name, values in flags.items()},
+        np.frombuffer(counts, np.float64).reshape(-1, len(COLUMNS)),
+        {name: np.frombuffer(values, np.int8) for name, values in flags.items()},
         {name: _polarity_sums(sums) for name, sums in sorted(polarities.items())},
     )
 
 
-def _count(
-    row: Row, kind: Kind, polarities: defaultdict[str, list[int]]
-) -> tuple[tuple[float, ...], bool]:
-    """Counts a row, and adds to the sums by polarity."""
-    keys = kind.keys
-    gold = [tuple([unit[key] for key in keys]) for unit in row["gold"]]
-    parsed = [tuple([unit[key] for key in keys]) for unit in row["parsed"]]
-    reference = row.get("reference")
-    predicted = parsed if reference is None else [tuple(unit) for unit in reference]
-    unparsed = row.get("unparsed")
-    junk = len(unparsed) if unparsed else 0
-    size = len(gold)
-    if gold == parsed == predicted and not junk:
-        for unit in gold:
-            sums = polarities[unit[-1]]
-            for index in range(6):
-                sums[index] += 1
-        return (size, size, size, size, size, size, 1, 0, size, size), True
-    predicted_hits = [unit in gold for unit in predicted]
-    gold_hits = [unit in predicted for unit in gold]
-    common = Counter(parsed) & Counter(gold)
-    matches = common.total()
-    extracted = (
-        Counter(unit[:-1] for unit in parsed) & Counter(unit[:-1] for unit in gold)
-    ).total()
-    _count_polarities(polarities, parsed, gold, predicted, predicted_hits, gold_hits, common)
-    soft: float = matches
-    if matches < min(len(parsed), size):
-        left = [_left(row[name], common, kind) for name in ("parsed", "gold")]
-        soft += soft_matches(left[0], left[1], kind)
-    counted = (
+def _count(keys: Keys, kind: Kind, polarities: defaultdict[str, list[int]]) -> tuple[float, ...]:
+    """Counts an imperfect row, and adds to the sums by polarity."""
+    gold, predicted = keys.gold, keys.predicted
+    # Sets for long lists only: a row is short, but a row of any length takes linear time.
+    among_gold, among_predicted = (
+        set(units) if len(units) > _SHORT else units for units in (gold, predicted)
+    )
+    predicted_hits = gold_hits = 0
+    for unit in predicted:
+        sums = polarities[unit[-1]]
+        sums[0] += 1
+        if unit in among_gold:
+            sums[1] += 1
+            predicted_hits += 1
+    for unit in gold:
+        sums = polarities[unit[-1]]
+        sums[2] += 1
+        if unit in among_predicted:
+            sums[3] += 1
+            gold_hits += 1
+    for unit in keys.parsed:
+        polarities[unit[-1]][4] += 1
+    matched, extra, missed = _pair(keys.parsed, gold)
+    for unit in matched:
+        polarities[unit[-1]][5] += 1
+    matches = len(matched)
+    extracted, soft = matches, float(matches)
+    if extra and missed:
+        found, _, _ = _pair([unit[:-1] for unit in extra], [unit[:-1] for unit in missed])
+        extracted += len(found)
+        soft += soft_matches(extra, missed, kind)
+    return (
         len(predicted),
-        sum(predicted_hits),
-        size,
-        sum(gold_hits),
-        len(parsed) + junk,
+        predicted_hits,
+        len(gold),
+        gold_hits,
+        len(keys.parsed) + keys.junk,
         matches,
         1,
-        int(junk > 0),
+        int(keys.junk > 0),
         extracted,
         soft,
     )
-    return counted, matches == size == len(parsed) and not junk
 
 
-def _count_polarities(polarities, parsed, gold, predicted, predicted_hits, gold_hits, common):
-    """Adds up, by polarity: predicted, hits, gold, hits, answers, matches."""
-    for unit, hit in zip(predicted, predicted_hits, strict=True):
-        polarities[unit[-1]][0] += 1
-        polarities[unit[-1]][1] += hit
-    for unit, hit in zip(gold, gold_hits, strict=True):
-        polarities[unit[-1]][2] += 1
-        polarities[unit[-1]][3] += hit
+def _pair(parsed: Sequence[Key], gold: Sequence[Key]) -> tuple[list[Key], list[Key], list[Key]]:
+    """Pairs equal units, each once; returns the matched, the extra and the missed ones."""
+    free = Counter(gold) if len(gold) > _SHORT else None
+    missed = [] if free is not None else list(gold)
+    matched, extra = [], []
     for unit in parsed:
-        polarities[unit[-1]][4] += 1
-    for unit, times in common.items():
-        polarities[unit[-1]][5] += times
-
-
-def _left(units: Sequence[Unit], common: Counter[tuple[str, ...]], kind: Kind) -> list[Unit]:
-    """The units that are not among the matched ones."""
-    matched = Counter(common)
-    left = []
-    for unit in units:
-        key = unit_key(unit, kind)
-        if matched[key]:
-            matched[key] -= 1
+        if free is not None and free[unit]:
+            free[unit] -= 1
+            matched.append(unit)
+        elif unit in missed:
+            missed.remove(unit)
+            matched.append(unit)
         else:
-            left.append(unit)
-    return left
+            extra.append(unit)
+    return matched, extra, missed if free is None else list(free.elements())
 
 
 def _polarity_sums(sums: Sequence[int]) -> np.ndarray:
+    """Units of perfect rows, the last of the sums, count in every column."""
     row = np.zeros(len(COLUMNS))
-    row[:6] = sums
+    row[:6] = np.asarray(sums[:6]) + sums[6]
     return row
 
 

@@ -10,15 +10,17 @@ category tree; the fields of a quad multiply.
 from collections import Counter
 from collections.abc import Sequence
 
-from tasks.linearize import IMPLICIT, Kind, Unit
+from tasks.linearize import IMPLICIT, Kind
+
+Key = tuple[str, ...]
 
 
-def soft_matches(parsed: Sequence[Unit], gold: Sequence[Unit], kind: Kind) -> float:
-    """Adds up the similarities of the best one-to-one pairs, the most similar first.
+def soft_matches(parsed: Sequence[Key], gold: Sequence[Key], kind: Kind) -> float:
+    """Adds up the similarities of one-to-one pairs, the most similar first.
 
     Args:
-        parsed: Predicted units.
-        gold: Gold units.
+        parsed: Fields of predicted units, the polarity last.
+        gold: Fields of gold units, the polarity last.
         kind: What the task asks for.
 
     Returns:
@@ -27,10 +29,12 @@ def soft_matches(parsed: Sequence[Unit], gold: Sequence[Unit], kind: Kind) -> fl
     pairs = []
     for i, mine in enumerate(parsed):
         for j, other in enumerate(gold):
-            if mine["polarity"] == other["polarity"]:
+            if mine[-1] == other[-1]:
                 value = similarity(mine, other, kind)
                 if value > 0:
                     pairs.append((-value, i, j))
+    if len(pairs) < 2:
+        return -pairs[0][0] if pairs else 0.0
     used_parsed: set[int] = set()
     used_gold: set[int] = set()
     total = 0.0
@@ -42,14 +46,14 @@ def soft_matches(parsed: Sequence[Unit], gold: Sequence[Unit], kind: Kind) -> fl
     return total
 
 
-def similarity(a: Unit, b: Unit, kind: Kind) -> float:
+def similarity(a: Key, b: Key, kind: Kind) -> float:
     """Returns how similar the fields of two units are, between 0 and 1; polarities aside."""
     value = 1.0
-    for field in kind.fields:
-        measure = _category if field == "category" else _phrase
-        value *= 1.0 if a[field] == b[field] else measure(a[field], b[field])
-        if value == 0:
-            break
+    for field, mine, other in zip(kind.fields, a, b, strict=False):
+        if mine != other:
+            value *= _category(mine, other) if field == "category" else _phrase(mine, other)
+            if value == 0:
+                break
     return value
 
 
