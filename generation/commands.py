@@ -102,7 +102,7 @@ def generate(
     worker_cpus: Annotated[float, typer.Option(help="ray: CPUs of each worker.", min=0)] = 1,
     shards: Annotated[int | None, typer.Option(help="ray: default 4 a worker.")] = None,
 ) -> None:
-    """Let a teacher answer prompts about reviews, into an append-only ledger; run again to go on."""
+    """Let a teacher answer prompts about reviews into a ledger; run again to go on."""
     from generation import prompting, run, session
     from generation.teachers.factory import Choice
 

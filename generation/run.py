@@ -155,7 +155,7 @@ def _record(
     in_a_row = 0
     with contextlib.closing(teacher.answers(planner.requests())) as answers:
         for answer in answers:
-            if not planner.ends(answer.request):
+            if not planner.ends(answer):
                 continue
             row = to_row(answer, teacher.spec)
             book.append(row)
@@ -294,8 +294,9 @@ class Planner:
         self.price: presets.Price | None = getattr(teacher, "price", None)
         self.progress, self.stop = progress, stop
         self.complete = False
-        self._out = 0
-        self._promised = 0.0
+        self._promised: dict[str, float] = {}
+        self._promised_sum = 0.0
+        self._longest = 0
 
     def requests(self) -> Iterator[base.Request]:
         """Yields the requests; ends early when the run should stop."""
@@ -311,18 +312,21 @@ class Planner:
                 self.progress.stopped = self.progress.stopped or self._why_stop(request)
                 if self.progress.stopped:
                     return
-                self._out += 1
+                if self.price is not None:
+                    self._promised[request.key] = self._expected_cost(request)
+                    self._promised_sum += self._promised[request.key]
                 yield request
         self.complete = True
 
-    def ends(self, request: base.Request) -> bool:
+    def ends(self, answer: base.Answer) -> bool:
         """Notes that a request is answered; False where it had been, so that no row comes twice."""
-        key = bytes.fromhex(request.key)
+        self._promised_sum -= self._promised.pop(answer.request.key, 0.0)
+        self._longest = max(self._longest, answer.usage.get("completion_tokens") or 0)
+        key = bytes.fromhex(answer.request.key)
         if self._is_done(key):
             return False
         # Whatever its status, it is final for this run: a failure is asked again by a later one.
         self.done[key] = _WRITTEN
-        self._out -= 1
         return True
 
     def _is_done(self, key: bytes) -> bool:
@@ -352,19 +356,17 @@ class Planner:
         most = self.options.max_cost
         if most is not None and self.price is not None:
             # What is in flight is not paid yet, but will be.
-            expected = self._expected_cost(request)
-            if self.progress.cost + (self._out + 1) * expected > most:
+            expected = self._promised_sum + self._expected_cost(request)
+            if self.progress.cost + expected > most:
                 return f"another request could pass --max-cost {most:g}"
         return self.stop()
 
     def _expected_cost(self, request: base.Request) -> float:
-        """Returns the mean cost so far, or before there is one a guess by length."""
+        """Returns what a request may cost: by its length, and the longest answer so far."""
         assert self.price is not None
-        if self.progress.tokens:
-            return self.progress.cost / max(1, self.progress.written)
         characters = sum(len(message["content"]) for message in request.messages)
-        limit = self.spec.sampling.get("max_tokens", 512)
-        return self.price.cost(characters / CHARACTERS_PER_TOKEN, limit)
+        answer = self._longest or self.spec.sampling.get("max_tokens", 512)
+        return self.price.cost(characters / CHARACTERS_PER_TOKEN + 8, answer)
 
 
 def write_summary(

@@ -46,6 +46,8 @@ def from_error(error: Exception, secret: str) -> Fault:
     """
     import openai
 
+    if isinstance(error, openai.APIConnectionError) and (broken := _broken_connection(error)):
+        return Fault("connection", _words(str(broken), secret), RETRY)
     if isinstance(error, openai.APITimeoutError):
         return Fault("timeout", "no answer in time", RETRY, overload=True)
     if isinstance(error, openai.APIConnectionError):
@@ -57,6 +59,16 @@ def from_error(error: Exception, secret: str) -> Fault:
     ):
         return Fault("broken_answer", _words(str(error), secret), RETRY)
     raise error
+
+
+def _broken_connection(error: BaseException) -> BaseException | None:
+    """Finds a refused or reset connection among the causes: some transports call it a timeout."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ConnectionError) or "Disconnected" in type(cause).__name__:
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 class BrokenAnswerError(Exception):

@@ -1,17 +1,20 @@
 """A local server that speaks just enough of the OpenAI protocol, and plays faults by script.
 
-Run it as a process (``python scripted_server.py SCRIPT.json``); it listens on 127.0.0.1 only, prints its port, and
-answers with texts that are decided by the request alone, so that two runs can be compared. The script may hold:
+Run it as a process (``python scripted_server.py SCRIPT.json``); it listens on 127.0.0.1 only,
+prints its port, and answers with texts that are decided by the request alone, so that two runs can
+be compared. The script may hold:
 
 latency: seconds before each answer (0).
-faults: {kind: share} with kind 429, 429_retry_after, 500, hang, broken_json, reset; drawn at random by ``seed``.
+faults: {kind: share} with kind 429, 429_retry_after, 500, hang, broken_json, reset (by ``seed``).
 poison: a text; requests that hold it always get a 400.
 port: 0 for any free one.
 key: the API key that is accepted (any where missing).
 quota_after: after so many answers, every request is refused for lack of quota.
-batch_expire_after: a batch expires after so many of its rows, once; batch_polls: polls until a batch ends (2).
+batch_expire_after: a batch expires after so many of its rows, once.
+batch_polls: polls until a batch ends (2).
 
-It counts, by the text of the last message, how often it was asked and how often it answered; ``GET /counts`` tells.
+It counts, by the text of the last message, how often it was asked and how often it answered;
+``GET /counts`` tells.
 """
 
 import asyncio
@@ -41,7 +44,10 @@ class Server:
                 head = await reader.readuntil(b"\r\n\r\n")
                 lines = head.decode("latin-1").split("\r\n")
                 method, path, _ = lines[0].split(" ")
-                headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:] if line)}
+                headers = {
+                    k.lower(): v.strip()
+                    for k, _, v in (line.partition(":") for line in lines[1:] if line)
+                }
                 body = b""
                 if "chunked" in headers.get("transfer-encoding", ""):
                     while size := int(await reader.readline(), 16):
@@ -56,7 +62,11 @@ class Server:
                     return
                 status, extra, payload = result
                 data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-                lines = [f"HTTP/1.1 {status} X", f"content-length: {len(data)}", "content-type: application/json"]
+                lines = [
+                    f"HTTP/1.1 {status} X",
+                    f"content-length: {len(data)}",
+                    "content-type: application/json",
+                ]
                 lines += [f"{name}: {value}" for name, value in extra.items()]
                 writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
                 await writer.drain()
@@ -67,15 +77,39 @@ class Server:
 
     async def route(self, method, path, headers, body):
         if path == "/counts":
-            counts = {"asked": self.asked, "answered": self.answered, "files": len(self.files), "batches": list(self.batches)}
+            counts = {
+                "asked": self.asked,
+                "answered": self.answered,
+                "files": len(self.files),
+                "batches": list(self.batches),
+            }
             return 200, {}, counts
         if path == "/script":
             self.script = json.loads(body)
             return 200, {}, {}
-        if self.script.get("key") and headers.get("authorization") != f"Bearer {self.script['key']}":
-            return 401, {}, {"error": {"message": f"Incorrect API key: {headers.get('authorization')}", "code": "invalid_api_key"}}
+        if (
+            self.script.get("key")
+            and headers.get("authorization") != f"Bearer {self.script['key']}"
+        ):
+            return (
+                401,
+                {},
+                {
+                    "error": {
+                        "message": f"Incorrect API key: {headers.get('authorization')}",
+                        "code": "invalid_api_key",
+                    }
+                },
+            )
         if path == "/v1/models":
-            return 200, {}, {"object": "list", "data": [{"id": "scripted", "object": "model", "created": 0, "owned_by": "x"}]}
+            return (
+                200,
+                {},
+                {
+                    "object": "list",
+                    "data": [{"id": "scripted", "object": "model", "created": 0, "owned_by": "x"}],
+                },
+            )
         if path == "/v1/chat/completions":
             return await self.chat(json.loads(body))
         if path.startswith(("/v1/files", "/v1/batches")):
@@ -89,8 +123,20 @@ class Server:
         await asyncio.sleep(self.script.get("latency", 0))
         if self.script.get("poison") and self.script["poison"] in text:
             return 400, {}, {"error": {"message": "this row is bad", "code": "bad_row"}}
-        if "quota_after" in self.script and sum(self.answered.values()) >= self.script["quota_after"]:
-            return 429, {}, {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
+        if (
+            "quota_after" in self.script
+            and sum(self.answered.values()) >= self.script["quota_after"]
+        ):
+            return (
+                429,
+                {},
+                {
+                    "error": {
+                        "message": "You exceeded your current quota",
+                        "code": "insufficient_quota",
+                    }
+                },
+            )
         draw = self.random.random()
         for kind, share in self.script.get("faults", {}).items():
             if draw < share:
@@ -103,7 +149,11 @@ class Server:
         if kind == "429":
             return 429, {}, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
         if kind == "429_retry_after":
-            return 429, {"retry-after": "1"}, {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}
+            return (
+                429,
+                {"retry-after": "1"},
+                {"error": {"message": "slow down", "code": "rate_limit_exceeded"}},
+            )
         if kind == "500":
             return 500, {}, {"error": {"message": "oops"}}
         if kind == "hang":
@@ -117,21 +167,41 @@ class Server:
         if parts[0] == "files" and method == "POST":
             boundary = headers["content-type"].split("boundary=")[1].strip('"').encode()
             fields = body.split(b"--" + boundary)
-            content = next(f for f in fields if b'name="file"' in f).split(b"\r\n\r\n", 1)[1].removesuffix(b"\r\n")
+            content = (
+                next(f for f in fields if b'name="file"' in f)
+                .split(b"\r\n\r\n", 1)[1]
+                .removesuffix(b"\r\n")
+            )
             return 200, {}, self.file(content)
         if parts[0] == "files":
             content = self.files[parts[1]]
-            return (200, {}, content) if parts[-1] == "content" else (200, {}, self.file_object(parts[1]))
+            return (
+                (200, {}, content)
+                if parts[-1] == "content"
+                else (200, {}, self.file_object(parts[1]))
+            )
         if method == "POST" and len(parts) == 1:
             request = json.loads(body)
             lines = self.files[request["input_file_id"]].splitlines()
             if len(lines) > self.script.get("batch_limit", 50000):
                 return 400, {}, {"error": {"message": "too many requests in the batch"}}
             name = f"batch_{len(self.batches)}"
-            self.batches[name] = {"input": request["input_file_id"], "polls": 0, "metadata": request.get("metadata")}
+            self.batches[name] = {
+                "input": request["input_file_id"],
+                "polls": 0,
+                "metadata": request.get("metadata"),
+            }
             return 200, {}, self.batch_object(name)
         if method == "GET" and len(parts) == 1:
-            return 200, {}, {"object": "list", "data": [self.batch_object(n) for n in self.batches], "has_more": False}
+            return (
+                200,
+                {},
+                {
+                    "object": "list",
+                    "data": [self.batch_object(n) for n in self.batches],
+                    "has_more": False,
+                },
+            )
         return 200, {}, self.batch_object(parts[1], poll=True)
 
     def file(self, content):
@@ -140,17 +210,33 @@ class Server:
         return self.file_object(name)
 
     def file_object(self, name):
-        return {"id": name, "object": "file", "bytes": len(self.files[name]), "created_at": 0, "filename": name,
-                "purpose": "batch", "status": "processed"}
+        return {
+            "id": name,
+            "object": "file",
+            "bytes": len(self.files[name]),
+            "created_at": 0,
+            "filename": name,
+            "purpose": "batch",
+            "status": "processed",
+        }
 
     def batch_object(self, name, poll=False):
         batch = self.batches[name]
         batch["polls"] += poll
         if poll and batch["polls"] >= self.script.get("batch_polls", 2) and "status" not in batch:
             self.run_batch(batch)
-        return {"id": name, "object": "batch", "endpoint": "/v1/chat/completions", "completion_window": "24h",
-                "created_at": 0, "input_file_id": batch["input"], "status": batch.get("status", "in_progress"),
-                "output_file_id": batch.get("output"), "error_file_id": batch.get("errors"), "metadata": batch["metadata"]}
+        return {
+            "id": name,
+            "object": "batch",
+            "endpoint": "/v1/chat/completions",
+            "completion_window": "24h",
+            "created_at": 0,
+            "input_file_id": batch["input"],
+            "status": batch.get("status", "in_progress"),
+            "output_file_id": batch.get("output"),
+            "error_file_id": batch.get("errors"),
+            "metadata": batch["metadata"],
+        }
 
     def run_batch(self, batch):
         good, bad = [], []
@@ -159,7 +245,12 @@ class Server:
             row = json.loads(line)
             text = row["body"]["messages"][-1]["content"]
             name = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-            out = {"id": f"x{index}", "custom_id": row["custom_id"], "response": None, "error": None}
+            out = {
+                "id": f"x{index}",
+                "custom_id": row["custom_id"],
+                "response": None,
+                "error": None,
+            }
             if expire is not None and index >= expire:
                 bad.append(out | {"error": {"code": "batch_expired", "message": "not run in time"}})
                 continue
@@ -169,30 +260,50 @@ class Server:
                 bad.append(out | {"response": {"status_code": 400, "body": body}})
                 continue
             self.answered[name] += 1
-            good.append(out | {"response": {"status_code": 200, "body": completion(row["body"], text)}})
+            good.append(
+                out | {"response": {"status_code": 200, "body": completion(row["body"], text)}}
+            )
         batch["status"] = "completed" if expire is None else "expired"
         for field, rows in (("output", good), ("errors", bad)):
             # Real output files come in no particular order.
             self.random.shuffle(rows)
             if rows:
-                batch[field] = self.file(b"".join(json.dumps(row).encode() + b"\n" for row in rows))["id"]
+                batch[field] = self.file(
+                    b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+                )["id"]
 
 
 def completion(request, text):
     mark = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
-    answer = f"I really liked the food here and I was happy with the staff, which I noted as {mark}."
+    answer = (
+        f"I really liked the food here and I was happy with the staff, which I noted as {mark}."
+    )
     if text.startswith("Analyze"):
-        answer = f'Opinion Target 1: "food"\nAspect: "Food, Quality"\nSentiment: Positive\nReasoning: The review says that the food was good ({mark}).'
-    usage = {"prompt_tokens": len(text) // 4, "completion_tokens": len(answer) // 4, "total_tokens": 1}
+        lines = ['Opinion Target 1: "food"', 'Aspect: "Food, Quality"', "Sentiment: Positive"]
+        lines.append(f"Reasoning: The review says that the food was good ({mark}).")
+        answer = "\n".join(lines)
+    usage = {
+        "prompt_tokens": len(text) // 4,
+        "completion_tokens": len(answer) // 4,
+        "total_tokens": 1,
+    }
     message = {"role": "assistant", "content": answer}
-    return {"id": "x", "object": "chat.completion", "created": 0, "model": request["model"], "usage": usage,
-            "choices": [{"index": 0, "finish_reason": "stop", "message": message, "logprobs": None}]}
+    return {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 0,
+        "model": request["model"],
+        "usage": usage,
+        "choices": [{"index": 0, "finish_reason": "stop", "message": message, "logprobs": None}],
+    }
 
 
 async def main():
     with open(sys.argv[1], encoding="utf-8") as stream:
         script = json.load(stream)
-    server = await asyncio.start_server(Server(script).connection, "127.0.0.1", script.get("port", 0), limit=1 << 28)
+    server = await asyncio.start_server(
+        Server(script).connection, "127.0.0.1", script.get("port", 0), limit=1 << 28
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -1,0 +1,87 @@
+import contextlib
+import json
+import pathlib
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from generation import prompting
+from generation.run import Options
+from generation.teachers.factory import Choice
+from generation.world.reviews import draw_reviews
+
+SERVER = pathlib.Path(__file__).with_name("scripted_server.py")
+
+
+class Running:
+    """A scripted server in a process of its own."""
+
+    def __init__(self, script, folder):
+        self.path = folder / "script.json"
+        self.path.write_text(json.dumps(script))
+        self.process = subprocess.Popen(
+            [sys.executable, str(SERVER), str(self.path)], stdout=subprocess.PIPE, text=True
+        )
+        self.port = int(self.process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+
+    def counts(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/counts", timeout=10) as answer:
+            return json.load(answer)
+
+    def rescript(self, script):
+        data = json.dumps(script).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/script", data=data)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            answer.read()
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """Returns a function that starts a scripted server and ends it with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**script):
+            server = Running(script, tmp_path)
+            stack.callback(server.process.wait)
+            stack.callback(server.process.kill)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def write_reviews(tmp_path):
+    """Returns a function that writes sample reviews, and any given besides, to a file."""
+
+    def write(count, *more, name="reviews.jsonl"):
+        path = tmp_path / name
+        rows = [review.to_json() for review, _ in draw_reviews(count, 7)]
+        rows += [json.dumps(row) for row in more]
+        path.write_text("".join(row + "\n" for row in rows))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def options(tmp_path):
+    """Returns a function that makes a run's options."""
+
+    def make(reviews, folder="run", prompt="anl,rw", **more):
+        return Options(reviews, tmp_path / folder, tuple(prompting.load_all(prompt)), **more)
+
+    return make
+
+
+@pytest.fixture
+def choice():
+    """Returns a function that chooses the teacher behind a scripted server, with short waits."""
+
+    def make(server, backend="openai", **more):
+        more = {"first_wait": 0.02, "timeout": 20.0, "service": "scripted"} | more
+        return Choice("scripted", backend, "scripted", base_url=server.url, **more)
+
+    return make

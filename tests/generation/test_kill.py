@@ -1,0 +1,122 @@
+"""Runs that are killed (kill -9) again and again, and still end with every row exactly once."""
+
+import collections
+import dataclasses
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from generation import ledger, session
+
+# A run in a process of its own, as `fsa generate` would start it.
+CHILD = """
+import json, pathlib, sys
+from generation import prompting, session
+from generation.run import Options
+from generation.teachers.factory import Choice
+choice, reviews, folder = json.loads(sys.argv[1])
+task = Options(pathlib.Path(reviews), pathlib.Path(folder), tuple(prompting.load_all("anl,rw")))
+session.generate(Choice(**choice), task, quiet=True)
+"""
+
+
+def spawn(choice, task):
+    arguments = json.dumps([dataclasses.asdict(choice), str(task.reviews), str(task.folder)])
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+def lines(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def run_with_kills(choice, task, kills, seed):
+    """Kills the run at ``kills`` random moments, spread over its length, and lets it end."""
+    rng = random.Random(seed)
+    path = ledger.shard_path(task.folder, 0, 1)
+    total = 2 * lines(task.reviews)
+    for number in range(kills):
+        child = spawn(choice, task)
+        wanted = total * (number + rng.random()) / (kills + 1)
+        while lines(path) < wanted and child.poll() is None:
+            time.sleep(0.002)
+        time.sleep(rng.random() * 0.02)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    child = spawn(choice, task)
+    _, errors = child.communicate(timeout=120)
+    assert child.returncode == 0, errors.decode()
+    return path
+
+
+def answers(path):
+    rows = list(ledger.rows(path))
+    keys = collections.Counter(row.key for row in rows)
+    assert set(keys.values()) == {1}
+    assert {row.status for row in rows} == {"ok"}
+    return {row.key: row.response for row in rows}
+
+
+def test_ten_kills_over_a_service(serve, write_reviews, options, choice):
+    in_flight, kills = 16, 10
+    server = serve(latency=0.03)
+    reviews = write_reviews(1000)
+    chosen = choice(server, concurrency=in_flight)
+    whole = options(reviews, "whole")
+    session.generate(chosen, whole, quiet=True)
+    before = sum(server.counts()["asked"].values())
+    path = run_with_kills(chosen, options(reviews, "killed"), kills, seed=1)
+    assert answers(path) == answers(ledger.shard_path(whole.folder, 0, 1))
+    assert len(answers(path)) == 2000
+    again = sum(server.counts()["asked"].values()) - before - 2000
+    assert 0 <= again <= kills * in_flight
+    print(json.dumps({"asked twice": again, "could have been": kills * in_flight}))
+
+
+def test_ten_kills_over_the_lexicon(write_reviews, options):
+    from generation.teachers.factory import Choice
+
+    reviews = write_reviews(1000)
+    whole = options(reviews, "whole")
+    session.generate(Choice(), whole, quiet=True)
+    path = run_with_kills(Choice(), options(reviews, "killed"), 10, seed=2)
+    assert answers(path) == answers(ledger.shard_path(whole.folder, 0, 1))
+    assert len(answers(path)) == 2000
+
+
+def test_ctrl_c_finishes_what_is_in_flight(serve, write_reviews, options, choice):
+    server = serve(latency=0.5)
+    task = options(write_reviews(200))
+    child = spawn(choice(server, concurrency=8), task)
+    path = ledger.shard_path(task.folder, 0, 1)
+    while lines(path) < 8:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode == 0
+    assert b"finishing what is in flight" in errors
+    counts = server.counts()
+    assert sum(counts["asked"].values()) == sum(counts["answered"].values()) == lines(path) < 400
+
+
+def test_second_process_on_a_shard_refuses(serve, write_reviews, options, choice):
+    server = serve(latency=0.5)
+    task = options(write_reviews(50))
+    first = spawn(choice(server, concurrency=2), task)
+    path = ledger.shard_path(task.folder, 0, 1)
+    while lines(path) < 1:
+        time.sleep(0.01)
+    with pytest.raises(ValueError, match="is being written by another process"):
+        session.generate(choice(server), task, quiet=True)
+    os.kill(first.pid, signal.SIGKILL)
+    first.wait()
+    # The lock of a dead process holds nobody up.
+    server.rescript({})
+    assert session.generate(choice(server), task, quiet=True).statuses == {"ok": 100}
