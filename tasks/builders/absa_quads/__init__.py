@@ -1,0 +1,1 @@
+"""The quad data sets as a TFDS builder."""

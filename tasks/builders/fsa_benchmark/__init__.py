@@ -1,0 +1,1 @@
+"""The FSA benchmark as a TFDS builder."""
