@@ -14,7 +14,8 @@ def folder(path: str) -> str:
     Args:
       path: Any path or URL.
     """
-    return str(epath.Path(path).absolute())
+    # epath takes the two slashes of gs:// for one when it makes a URL absolute.
+    return path if "://" in path else str(epath.Path(path).absolute())
 
 
 def checkpoint(path: str | None) -> str | None:
