@@ -17,6 +17,11 @@ corpus = typer.Typer(
 )
 
 
+@reviews.callback()
+def _reviews() -> None:
+    """Collect, filter and sample reviews from the original dumps."""
+
+
 def sample(
     output_dir: Annotated[
         Path, typer.Option(help="Data root to fill: reviews.jsonl, fsa/…, vocabulary.model.")
@@ -176,6 +181,67 @@ def generate(
         )
         raise typer.Exit(1)
     _next(f"fsa corpus build {output_dir} --output-dir DATA")
+
+
+@reviews.command("collect")
+def reviews_collect(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Review dumps: .json, .csv, .gz, .tar.")
+    ],
+    output: Annotated[Path, typer.Option(help="JSON lines to write.")],
+    source: Annotated[str, typer.Option(help="yelp, amazon or table (csv and JSON lines).")],
+    businesses: Annotated[
+        Path | None, typer.Option(help="yelp: business file, or the .tar.")
+    ] = None,
+    products: Annotated[Path | None, typer.Option(help="amazon: metadata file.")] = None,
+    category: Annotated[str | None, typer.Option(help="Default Restaurants or Laptops.")] = None,
+    domain: Annotated[str | None, typer.Option(help="table: restaurant or laptop.")] = None,
+    columns: Annotated[
+        str, typer.Option(help="table: text=NAME,rating=NAME and, if any, id=NAME,title=NAME.")
+    ] = "text=text,rating=rating",
+    count: Annotated[
+        int | None, typer.Option(help="Reviews to take; all if not set.", min=1)
+    ] = None,
+    scheme: Annotated[
+        str, typer.Option(help="R12421, R11111, R00100 or weights of 1 to 5 stars: a,b,c,d,e.")
+    ] = "R11111",
+    seed: Annotated[int, typer.Option(help="Same seed, same choice.")] = 0,
+    min_words: Annotated[int, typer.Option(min=1)] = 5,
+    max_words: Annotated[int, typer.Option(min=1)] = 400,
+    max_tokens: Annotated[int | None, typer.Option(help="In the teacher's tokens.", min=1)] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="For --max-tokens: tokenizer.json or SentencePiece model.")
+    ] = None,
+    any_language: Annotated[bool, typer.Option(help="Keep other languages than English.")] = False,
+    near_duplicates: Annotated[
+        float | None, typer.Option(help="Also drop texts this similar (0 to 1); 3 KB memory each.")
+    ] = None,
+    max_bad_fraction: Annotated[
+        float, typer.Option(help="Fail above this share of bad lines.")
+    ] = 0.01,
+    overwrite: Annotated[bool, typer.Option(help="Replace the output file.")] = False,
+) -> None:
+    """Collect reviews from the original dumps: join, clean, filter, sample."""
+    from generation.reviews import cleaning, collecting, session
+
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{output} exists; name another --output, or pass --overwrite")
+    task = session.Source(paths, source, businesses, products, category, domain, columns)
+    limits = cleaning.Limits(
+        min_words, max_words, max_tokens, session.counter(max_tokens, tokenizer), not any_language
+    )
+    sampling = collecting.Sampling(count, collecting.scheme_weights(scheme), seed, near_duplicates)
+    report = session.collect(task, output, limits, sampling, max_bad_fraction)
+    rows = [
+        ("lines read", report.lines),
+        *((f"- {name}", n) for name, n in report.dropped.most_common()),
+    ]
+    _table(f"Reviews in {output}", ("what", "number"), [*rows, ("written", report.written)])
+    stars = [(f"{star}", report.before[star], report.after[star]) for star in range(1, 6)]
+    _table("Stars", ("stars", "before filters", "written"), stars)
+    if count is not None and report.written < count:
+        typer.echo(f"note: only {report.written:,} of {count:,} reviews are there", err=True)
+    _next(f"fsa generate --teacher lexicon --reviews {output} --output-dir RUN --dry-run")
 
 
 @corpus.command("build")

@@ -6,6 +6,7 @@ They are reviews and ledger rows, both one JSON object a line.
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,12 @@ from generation import files
 DOMAINS = ("restaurant", "laptop")
 OK, FAILED, FILTERED = "ok", "failed", "filtered"
 STATUSES = (OK, FAILED, FILTERED)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def clean_unicode(text: str) -> str:
     """Returns ``text`` with what no UTF-8 file can hold (lone surrogates) replaced by U+FFFD."""
-    return (
-        text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-        if not text.isascii()
-        else text
-    )
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from generation import files, ledger, quality
 from generation.prompting import Prompt
-from generation.records import FAILED, FILTERED, OK, LedgerRow, Review, read_reviews
+from generation.records import FAILED, FILTERED, OK, LedgerRow, Review, clean_unicode, read_reviews
 from generation.teachers import base, presets
 
 # A service that refuses this many requests running is taken to be down or misused.
@@ -236,9 +236,7 @@ def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str
 def to_row(answer: base.Answer, spec: base.Spec) -> LedgerRow:
     """Turns an answer into its ledger row, judging it by the rules of ``quality``."""
     request = answer.request
-    response = (
-        None if answer.response is None else answer.response.encode("utf-8", "replace").decode()
-    )
+    response = None if answer.response is None else clean_unicode(answer.response)
     status, reason = FAILED, answer.error or "no answer"
     if response is not None and not answer.error:
         reason = quality.rejects(

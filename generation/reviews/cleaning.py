@@ -1,0 +1,81 @@
+"""Cleans review texts, and says why one is left out."""
+
+import dataclasses
+import hashlib
+import html
+import re
+import unicodedata
+from collections.abc import Callable
+
+from generation import quality
+from generation.records import clean_unicode
+
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
+_BREAK = re.compile(r"<\s*(?:br|/p|/div|/li)\s*/?>", re.IGNORECASE)
+_SPACES = re.compile(r"[^\S\n]+")
+_BLANKS = re.compile(r"\s*\n\s*\n\s*")
+_LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a text must be to stay.
+
+    Attributes:
+        min_words, max_words: length in words parted by white space.
+        max_tokens: length by ``count_tokens``, or None.
+        count_tokens: the teacher's tokenizer, or None.
+        english: whether other languages are left out.
+    """
+
+    min_words: int = 5
+    max_words: int = 400
+    max_tokens: int | None = None
+    count_tokens: Callable[[str], int] | None = None
+    english: bool = True
+
+
+def clean(text: str) -> str:
+    """Returns a text without HTML, control characters and needless white space.
+
+    The words stay as they are.
+    """
+    text = clean_unicode(text)
+    if "<" in text:
+        text = _TAG.sub("", _BREAK.sub("\n", text))
+    if "&" in text:
+        text = html.unescape(text)
+    text = _LINE_ENDS.sub("\n", text)
+    if not text.isascii() or not text.isprintable():
+        text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _CONTROL)
+    text = _BLANKS.sub("\n\n", _SPACES.sub(" ", text))
+    return text.strip()
+
+
+# Controls, unassigned and private characters. Format characters stay: emoji are joined by them.
+_CONTROL = frozenset({"Cc", "Cn", "Co", "Cs"})
+
+
+def reject(text: str, limits: Limits) -> str:
+    """Names the filter that leaves a cleaned text out, or returns an empty string."""
+    words = text.count(" ") + text.count("\n") + 1
+    if words < limits.min_words or not text:
+        return "too short"
+    # Counting what is split is exact; the line above is a cheap bound for the common case.
+    if words > limits.max_words and len(text.split()) > limits.max_words:
+        return "too long"
+    if (
+        limits.max_tokens is not None
+        and limits.count_tokens is not None
+        and limits.count_tokens(text) > limits.max_tokens
+    ):
+        return "too long"
+    if limits.english and not quality.is_english(text):
+        return "other language"
+    return ""
+
+
+def fingerprint(text: str) -> int:
+    """Returns 64 bits that are equal for texts that differ in case and white space only."""
+    normal = " ".join(text.lower().split())
+    return int.from_bytes(hashlib.blake2b(normal.encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,251 @@
+"""Reads the dumps as they are published, one line at a time.
+
+Each source yields a ``Candidate`` per line, or a reason why the line is none; nothing is kept in
+memory but the ids of the businesses or products that are wanted.
+"""
+
+import contextlib
+import csv
+import dataclasses
+import gzip
+import hashlib
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from generation import files
+
+# csv refuses fields longer than 128 KiB; reviews may be.
+csv.field_size_limit(1 << 27)
+
+Progress = Callable[[int], None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Candidate:
+    """A review as its source tells it, not yet cleaned."""
+
+    review_id: str
+    domain: str
+    rating: float
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Dropped:
+    """A line that is no candidate, with the filter's name, and for bad lines what is wrong."""
+
+    reason: str
+    detail: str = ""
+
+
+@contextlib.contextmanager
+def open_member(path: Path, ending: str, progress: Progress) -> Iterator[IO[bytes]]:
+    """Opens a dump: plain, ``.gz``, or the member of a ``.tar`` (packed or not) whose name ends so.
+
+    Args:
+        path: the dump.
+        ending: end of the member's name in an archive.
+        progress: told the bytes read so far of the file as it lies on disk.
+    """
+    files.require_file(path)
+    name = path.name.lower()
+    with path.open("rb") as raw:
+        counted = io.BufferedReader(_Counted(raw, progress), 1 << 20)
+        if ".tar" in name or name.endswith(".tgz"):
+            with tarfile.open(fileobj=counted, mode="r|*") as archive:
+                for member in archive:
+                    if member.isfile() and member.name.endswith(ending):
+                        stream = archive.extractfile(member)
+                        assert stream is not None
+                        yield stream
+                        return
+            raise ValueError(f"{path}: the archive holds no file that ends with {ending}")
+        elif name.endswith(".gz"):
+            with gzip.open(counted, "rb") as unpacked:
+                yield unpacked  # type: ignore[misc]
+        else:
+            yield counted
+
+
+class _Counted(io.RawIOBase):
+    def __init__(self, raw: IO[bytes], progress: Progress) -> None:
+        self.raw, self.progress, self.count = raw, progress, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.raw.read(len(buffer))
+        buffer[: len(data)] = data
+        self.count += len(data)
+        self.progress(self.count)
+        return len(data)
+
+
+def json_objects(stream: IO[bytes]) -> Iterator[dict[str, Any] | Dropped]:
+    """Yields one object per line; a line that is none becomes ``Dropped``."""
+    try:
+        for number, line in enumerate(stream, 1):
+            if number == 1:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+            if not line.strip():
+                continue
+            try:
+                yield files.parse_object(line)
+            except ValueError as error:
+                yield Dropped("bad line", f"line {number}: {error}")
+    except (EOFError, gzip.BadGzipFile, tarfile.ReadError) as error:
+        raise ValueError(f"the dump is cut off or damaged ({error}); download it again") from None
+
+
+def yelp(
+    reviews: Path, businesses: Path, category: str, progress: Progress
+) -> Iterator[Candidate | Dropped]:
+    """Reads Yelp's review and business files, or the archive that holds both.
+
+    Args:
+        reviews: ``…review.json``, ``.gz`` or the ``.tar``.
+        businesses: ``…business.json``, likewise.
+        category: a business is wanted if its categories name this, such as ``Restaurants``.
+        progress: told the bytes read of ``reviews``.
+    """
+    known, wanted = _ids(businesses, "business.json", "business_id", "categories", category)
+    with open_member(reviews, "review.json", progress) as stream:
+        for row in json_objects(stream):
+            if isinstance(row, Dropped):
+                yield row
+            elif row.get("business_id") not in known:
+                yield Dropped("unknown business")
+            elif row["business_id"] not in wanted:
+                yield Dropped("other category")
+            else:
+                yield _candidate(
+                    row, "restaurant", str(row.get("review_id") or ""), "stars", ("text",)
+                )
+
+
+def amazon(
+    reviews: Path, products: Path, category: str, progress: Progress
+) -> Iterator[Candidate | Dropped]:
+    """Reads the Amazon reviews and metadata of 2018 (Ni et al. 2019).
+
+    Args:
+        reviews: JSON lines of reviews, plain or ``.gz``.
+        products: JSON lines of metadata, plain or ``.gz``.
+        category: a product is wanted if its categories name this, such as ``Laptops``.
+        progress: told the bytes read of ``reviews``.
+    """
+    known, wanted = _ids(products, ".json", "asin", "category", category)
+    with open_member(reviews, ".json", progress) as stream:
+        for row in json_objects(stream):
+            if isinstance(row, Dropped):
+                yield row
+            elif row.get("asin") not in known:
+                yield Dropped("unknown product")
+            elif row["asin"] not in wanted:
+                yield Dropped("other category")
+            else:
+                parts = [
+                    str(row.get(name))
+                    for name in ("asin", "reviewerID", "unixReviewTime", "reviewText")
+                ]
+                name = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
+                yield _candidate(row, "laptop", name, "overall", ("reviewText",))
+
+
+def table(
+    path: Path, domain: str, columns: dict[str, str], progress: Progress
+) -> Iterator[Candidate | Dropped]:
+    """Reads a csv file with a header line, or JSON lines.
+
+    Args:
+        path: ``.csv``, ``.tsv``, ``.jsonl`` or ``.json``, with ``.gz`` or without.
+        domain: of all its reviews.
+        columns: the file's names for ``text``, ``rating`` and, where it has them, ``id`` and
+            ``title``.
+        progress: told the bytes read.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    separator = "\t" if ".tsv" in suffixes else ","
+    text = (columns["title"], columns["text"]) if "title" in columns else (columns["text"],)
+    with open_member(path, "", progress) as stream:
+        if {".csv", ".tsv"} & set(suffixes):
+            rows = _csv_rows(stream, separator, path, [*text, columns["rating"]])
+        else:
+            rows = json_objects(stream)
+        for number, row in enumerate(rows, 1):
+            if isinstance(row, Dropped):
+                yield row
+                continue
+            name = str(row.get(columns["id"]) or "") if "id" in columns else f"{path.stem}-{number}"
+            yield _candidate(row, domain, name, columns["rating"], text)
+
+
+def _csv_rows(
+    stream: IO[bytes], separator: str, path: Path, needed: list[str]
+) -> Iterator[dict[str, Any] | Dropped]:
+    reader = csv.DictReader(
+        io.TextIOWrapper(stream, "utf-8-sig", "replace", newline=""), delimiter=separator
+    )
+    names = reader.fieldnames or []
+    missing = [name for name in needed if name not in names]
+    if missing:
+        raise ValueError(
+            f"{path}: no column {missing[0]!r}; it has {', '.join(names)}; set --columns"
+        )
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            yield Dropped("bad line", f"line {reader.line_num}: {error}")
+            continue
+        if row is None:
+            return
+        yield row
+
+
+def _ids(path: Path, ending: str, key: str, field: str, category: str) -> tuple[set[str], set[str]]:
+    """Returns all ids of a business or product file, and those of the wanted category."""
+    known: set[str] = set()
+    wanted: set[str] = set()
+    bad = 0
+    with open_member(path, ending, lambda count: None) as stream:
+        for row in json_objects(stream):
+            if isinstance(row, Dropped) or not row.get(key):
+                bad += 1
+                continue
+            known.add(row[key])
+            value = row.get(field) or []
+            names = value.split(",") if isinstance(value, str) else value
+            if any(str(name).strip().lower() == category.lower() for name in names):
+                wanted.add(row[key])
+    if not known:
+        raise ValueError(
+            f"{path}: no line has a field {key!r} ({bad} lines read); is it the right file?"
+        )
+    if not wanted:
+        raise ValueError(
+            f"{path}: none of {len(known):,} entries has the category {category!r}; set --category"
+        )
+    return known, wanted
+
+
+def _candidate(
+    row: dict[str, Any], domain: str, name: str, rating: str, text: tuple[str, ...]
+) -> Candidate | Dropped:
+    words = [str(row.get(field) or "").strip() for field in text]
+    try:
+        stars = float(row.get(rating))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return Dropped("no rating")
+    if not 1.0 <= stars <= 5.0:
+        return Dropped("no rating")
+    if not any(words):
+        return Dropped("no text")
+    if not name:
+        return Dropped("bad line", "no id")
+    whole = "\n".join(part for part in words if part)
+    return Candidate(name, domain, stars, whole)
