@@ -35,20 +35,24 @@ setup(
     package_dir=_GIN_PACKAGES,
     package_data={
         "": ["*.gin"],
+        "generation.lexicon": ["*.yaml"],
+        "generation.world": ["*.yaml"],
         "generation": ["prompts/*.yaml", "requirements.txt"],
         "tasks": ["*.txt", "*.yaml"],
     },
     install_requires=[
         "absl-py",
         "clu>=0.0.12",
+        "filelock>=3.16",
         "flax>=0.12",
         "gin-config>=0.5",
         "jax>=0.10",
         "matplotlib>=3.9",
         "numpy>=2.0",
-        "openai>=2.0",
+        "openai[aiohttp]>=2.0",
         "optax>=0.2.6",
         "orbax-checkpoint>=0.12",
+        "py3langid>=0.3",
         "pyyaml>=6.0",
         "rich>=14.0",
         "safetensors>=0.6",
@@ -68,6 +72,7 @@ setup(
         "torch": ["torch>=2.9"],
         "vllm": ["vllm>=0.11"],
         "ray": ["ray[default]>=2.50"],
+        "reviews": ["datasketch>=1.6"],  # near-duplicates
         "beam": ["apache-beam>=2.70"],  # with tasks/beam_requirements.txt as constraints
         "label-studio": ["label-studio-sdk>=2.0"],
         # Not on PyPI, and not tested where no git host is reached.
