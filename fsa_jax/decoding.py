@@ -8,7 +8,7 @@ together into fewer slots.
 Shapes are static and few, so that each compiles once (and comes from the compile cache later):
 
 * examples come longest first, and the source width S shrinks by powers of two as they get shorter;
-* the self-attention cache has length L, which doubles when some hypothesis needs it;
+* the self-attention cache has length L, which grows fourfold when some hypothesis needs it;
 * keys and values of the attention to the encoder are computed once, when an example enters.
 
 The rules of the search are in ``search``; each slot is independent of the others, so results do
@@ -16,6 +16,7 @@ not depend on the batch size or on the order of examples.
 """
 
 import collections
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Any
@@ -70,8 +71,9 @@ class _Pool:
     """Slots, the queue of examples that wait for them, and the outputs so far."""
 
     def __init__(self, params, config, inputs, decoding):
-        self.params, self.config, self.decoding = params, config, decoding
-        self.inputs = inputs
+        self.params, self.config, self.inputs = params, config, inputs
+        # Functions are compiled per config, so it must not hold what does not concern them.
+        self.decoding = dataclasses.replace(decoding, batch_size=decoding.num_beams)
         self.outputs: list[Any] = [None] * len(inputs)
         longest_first = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]))
         self.queue = collections.deque(longest_first)
@@ -81,7 +83,7 @@ class _Pool:
         slots = min(most, _power_of_two(len(inputs)))
         self.width = _power_of_two(len(inputs[longest_first[0]]), _SHORTEST)
         self.length = min(_SHORTEST, decoding.new_tokens)
-        self.state = _empty(params, slots, self.width, self.length, config, decoding)
+        self.state = _empty(params, slots, self.width, self.length, config, self.decoding)
         self.examples = np.full(slots, -1)  # which example is in each slot
         self.positions = np.zeros(slots, int)
 
@@ -128,12 +130,9 @@ class _Pool:
         waiting = [self.examples[i] for i in busy] + list(self.queue)[:1]
         width = _power_of_two(max(len(self.inputs[i]) for i in waiting), _SHORTEST)
         reach = int(self.positions[busy].max())
-        length = self.length
-        if reach >= length:
-            length = _power_of_two(reach + 1, _SHORTEST)
-        elif 2 * _power_of_two(reach + _MARGIN, _SHORTEST) <= length:
-            length = _power_of_two(reach + _MARGIN, _SHORTEST)
-        length = min(length, self.decoding.new_tokens)
+        length = self._cache_length(reach + 1)
+        if length < self.length:
+            length = min(self.length, self._cache_length(reach + _MARGIN))
         if (slots, width, length) == (len(self.examples), self.width, self.length):
             return
         keep = np.arange(slots) if slots == len(self.examples) else busy
@@ -143,6 +142,12 @@ class _Pool:
         )
         self.width, self.length = width, length
         self.examples, self.positions = self.examples[keep], self.positions[keep]
+
+    def _cache_length(self, needed: int) -> int:
+        length = _SHORTEST
+        while length < needed:
+            length *= 4
+        return min(length, self.decoding.new_tokens)
 
     def run(self) -> None:
         """Decodes until enough slots are idle to be worth attention."""
@@ -249,7 +254,7 @@ def _run(params, table, state, enough, config, decoding) -> State:
     model = network.T5(config)
     beams = decoding.num_beams
     caches = state["caches"] if config.scan_layers else state["caches"][0]
-    length = caches["self"]["key"].shape[-3]
+    length = caches["self"]["key"].shape[-2]
     axis = _caches_axis(config)
 
     def unfinished(state):
@@ -290,11 +295,11 @@ def _reshape(state, keep, width, length, config, decoding) -> State:
     def fit(path, x):
         x = jnp.take(x, rows, axis)
         want = length if path[-2].key == "self" else width
-        have = x.shape[-3]
+        have = x.shape[-2]
         if want <= have:
-            return jax.lax.slice_in_dim(x, 0, want, axis=x.ndim - 3)
+            return jax.lax.slice_in_dim(x, 0, want, axis=x.ndim - 2)
         padding = [(0, 0)] * x.ndim
-        padding[-3] = (0, want - have)
+        padding[-2] = (0, want - have)
         return jnp.pad(x, padding)
 
     return {

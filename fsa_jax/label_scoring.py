@@ -1,6 +1,7 @@
 """Log-probabilities of given label words, for zero-shot classification.
 
-The input is encoded once. All its label words share one decoder row, each as a segment of its
+An input is encoded once, also where it comes again with other labels (as SeqIO's rank
+classification lists them). All its label words share one decoder row, each as a segment of its
 own: they do not see one another, and all see the whole input. Relative positions are differences,
 so a label's score does not depend on its place in the row.
 """
@@ -44,36 +45,54 @@ def score_labels(
     for i, words in enumerate(labels):
         if not words or not all(len(word) for word in words):
             raise ValueError(f"example {i} needs label words of at least one token, not {words}")
-    config = config.without_dropout()
-    batch_size = min(batch_size, max(1, len(inputs)))
-    order = sorted(range(len(inputs)), key=lambda i: len(inputs[i]))
+    groups: dict[bytes, list[int]] = {}
+    for i, tokens in enumerate(inputs):
+        groups.setdefault(np.asarray(tokens, np.int32).tobytes(), []).append(i)
+    members = sorted(groups.values(), key=lambda group: len(inputs[group[0]]))
+    words_of = [[word for i in group for word in labels[i]] for group in members]
+    found = _score_distinct(
+        params,
+        config.without_dropout(),
+        [inputs[group[0]] for group in members],
+        words_of,
+        min(batch_size, max(1, len(members))),
+    )
     scores: list[Any] = [None] * len(inputs)
-    count = max(map(len, labels), default=0)
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        sources, rows = _rows(chosen, inputs, labels, batch_size)
-        found = _score(params, sources, *rows, config=config, count=count)
-        for i, row in zip(chosen, np.asarray(found), strict=False):
-            scores[i] = row[: len(labels[i])]
+    for group, row in zip(members, found, strict=True):
+        borders = np.cumsum([len(labels[i]) for i in group])
+        for i, part in zip(group, np.split(row, borders[:-1]), strict=True):
+            scores[i] = part
     return scores
 
 
-def _rows(chosen, inputs, labels, batch_size: int):
-    """Pads to (B, S) sources and (B, U) decoder inputs, targets and segments."""
-    width = _round_up(max(len(inputs[i]) for i in chosen), _WIDTH_STEP)
-    length = _round_up(max(sum(map(len, labels[i])) for i in chosen), _LABEL_STEP)
+def _score_distinct(params, config, inputs, labels, batch_size: int) -> list[np.ndarray]:
+    """Scores inputs that come sorted by length, batch by batch."""
+    found: list[np.ndarray] = []
+    count = max(map(len, labels), default=0)
+    for start in range(0, len(inputs), batch_size):
+        chosen = slice(start, start + batch_size)
+        arrays = _rows(inputs[chosen], labels[chosen], batch_size)
+        scores = np.asarray(_score(params, *arrays, config=config, count=count))
+        found += [row[: len(words)] for row, words in zip(scores, labels[chosen], strict=False)]
+    return found
+
+
+def _rows(inputs, labels, batch_size: int) -> tuple[np.ndarray, ...]:
+    """Pads to sources (B, S) and decoder inputs, targets and segments (B, U)."""
+    width = _round_up(max(map(len, inputs)), _WIDTH_STEP)
+    length = _round_up(max(sum(map(len, words)) for words in labels), _LABEL_STEP)
     sources = np.zeros((batch_size, width), np.int32)
     shifted, targets, segments = np.zeros((3, batch_size, length), np.int32)
-    for row, i in enumerate(chosen):
-        sources[row, : len(inputs[i])] = inputs[i]
+    for row, (tokens, words) in enumerate(zip(inputs, labels, strict=True)):
+        sources[row, : len(tokens)] = tokens
         start = 0
-        for segment, word in enumerate(labels[i], start=1):
+        for segment, word in enumerate(words, start=1):
             end = start + len(word)
             targets[row, start:end] = word
             shifted[row, start + 1 : end] = word[:-1]
             segments[row, start:end] = segment
             start = end
-    return sources, (shifted, targets, segments)
+    return sources, shifted, targets, segments
 
 
 def _round_up(count: int, step: int) -> int:

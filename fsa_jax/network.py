@@ -181,12 +181,14 @@ class Attention(nn.Module):
         Args:
           x: Queries' input, (B, Q, D).
           source: Keys' and values' input (B, K, D), or None to use the cache as it is.
-          cache: None, or ``{"key", "value"}`` of (B, K, H, C).
+          cache: None, or ``{"key", "value"}`` of (B, H, K, C): one query's products with the keys
+            then read memory in order, which is several times faster than (B, K, H, C).
           positions: With a cache: where ``source`` (B, 1, D) goes in it, (B,).
           biases: Terms to add to the (B, H, Q, K) attention logits.
 
         Returns:
-          The output (B, Q, D) and the keys and values used.
+          The output (B, Q, D) and the keys and values used: (B, H, K, C) where a cache was given,
+          else (B, K, H, C).
         """
         cfg = self.config
         joined = cfg.num_heads * cfg.head_dim
@@ -203,12 +205,14 @@ class Attention(nn.Module):
             value = heads(_dense(joined, init, cfg.dtype, "value")(source))
             if cache is not None:
                 rows = jnp.arange(x.shape[0])
-                key = cache["key"].at[rows, positions].set(key[:, 0])
-                value = cache["value"].at[rows, positions].set(value[:, 0])
+                key = cache["key"].at[rows, :, positions].set(key[:, 0])
+                value = cache["value"].at[rows, :, positions].set(value[:, 0])
+        layout = "bkhc" if cache is None else "bhkc"
+        if source is not None:
             cache = {"key": key, "value": value}
 
         logits = jnp.einsum(
-            "bqhc,bkhc->bhqk", query, cache["key"], preferred_element_type=jnp.float32
+            f"bqhc,{layout}->bhqk", query, cache["key"], preferred_element_type=jnp.float32
         )
         for bias in biases:
             logits = logits + bias
@@ -216,7 +220,7 @@ class Attention(nn.Module):
         weights = nn.Dropout(cfg.dropout_rate, broadcast_dims=(-2,))(
             weights, deterministic=cfg.dropout_rate == 0
         )
-        out = jnp.einsum("bhqk,bkhc->bqhc", weights, cache["value"])
+        out = jnp.einsum(f"bhqk,{layout}->bqhc", weights, cache["value"])
         out = out.reshape(*out.shape[:-2], joined)
         return _dense(x.shape[-1], _fan_in("joined_kv", "embed", kind="normal"), cfg.dtype, "out")(
             out
@@ -286,6 +290,8 @@ class DecoderLayer(nn.Module):
         y, cross = Attention(cfg, name="encoder_decoder_attention")(
             y, encoded, cross, biases=cross_biases
         )
+        if encoded is not None:
+            cross = {name: x.swapaxes(1, 2) for name, x in cross.items()}
         x = x + _dropout(cfg)(y)
         y = RMSNorm(cfg.dtype, name="pre_mlp_layer_norm")(x)
         x = x + _dropout(cfg)(Mlp(cfg, name="mlp")(y))
@@ -467,7 +473,7 @@ class T5(nn.Module):
         Returns:
           Hidden states (B, D) and the new caches.
         """
-        length = (caches if self.config.scan_layers else caches[0])["self"]["key"].shape[-3]
+        length = (caches if self.config.scan_layers else caches[0])["self"]["key"].shape[-2]
         mask = (jnp.arange(length) <= positions[:, None])[:, None]
         hidden, caches = self.decoder(
             self.token_embedder(tokens[:, None]),
@@ -482,7 +488,7 @@ class T5(nn.Module):
 
 def empty_caches(config: T5Config, batch: int, length: int) -> Cache:
     """Caches of ``decode_step`` for ``length`` steps of ``batch`` rows."""
-    shape: tuple[int, ...] = (batch, length, config.num_heads, config.head_dim)
+    shape: tuple[int, ...] = (batch, config.num_heads, length, config.head_dim)
     if config.scan_layers:
         shape = (config.num_decoder_layers, *shape)
 
