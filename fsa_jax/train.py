@@ -110,7 +110,14 @@ def train(
     )
     if place:
         batches.restore(place)
-    manifest.write(model_dir, seed=seed, steps=steps, data=batches.table.fingerprint)
+    manifest.write(
+        model_dir,
+        mixture_or_task_name=data.mixture_or_task_name,
+        model=dataclasses.asdict(model),
+        steps=steps,
+        seed=seed,
+        data_fingerprint=batches.table.fingerprint,
+    )
 
     # -------------------------------------------------------------------- steps
     monitor = Monitor(

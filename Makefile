@@ -1,0 +1,34 @@
+# `make quickstart` and `make test` set up what they need in .venv; nothing else is required.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.PHONY: quickstart test lint format benchmark test-vllm clean
+
+$(INSTALLED): setup.py constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev,torch]'
+	touch $@
+
+quickstart: $(INSTALLED)
+	bash scripts/quickstart.sh
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/pytest -n 2
+
+benchmark: $(INSTALLED)
+	$(BIN)/python scripts/benchmarks/run.py
+
+test-vllm:
+	bash scripts/test_vllm.sh
+
+clean:
+	rm -rf quickstart build *.egg-info
