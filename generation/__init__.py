@@ -12,3 +12,8 @@ Words used throughout:
 * *ledger*: the append-only record of what became of each request (``ledger``).
 * *corpus*: TFRecords made from ledgers, in TFDS layout (``corpus``).
 """
+
+from pathlib import Path
+
+# For a machine without JAX and TensorFlow: what this package alone needs.
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")

@@ -278,6 +278,58 @@ def corpus_build(
     _print_outcome(outcome, output_dir)
 
 
+@corpus.command("export")
+def corpus_export(
+    ledgers: Annotated[list[Path], typer.Argument(help="Output folders of `fsa generate`.")],
+    output: Annotated[Path, typer.Option(help="A .parquet or .jsonl file.")],
+    overwrite: Annotated[bool, typer.Option(help="Replace the file.")] = False,
+    ablations: Annotated[bool, typer.Option(help="Also ANL without reasoning and labels.")] = False,
+    allow_incomplete: Annotated[
+        bool, typer.Option(help="Take unfinished runs as they are.")
+    ] = False,
+    validation_fraction: Annotated[float, typer.Option(help="Share of reviews held out.")] = 0.02,
+) -> None:
+    """Write the good rows of ledgers as Parquet or JSON lines; needs no TensorFlow."""
+    from generation.corpus import export, from_ledgers
+
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{output} exists; name another --output, or pass --overwrite")
+    reader = from_ledgers.LedgerReader(ledgers, ablations, allow_incomplete)
+    count = export.export(reader, output, validation_fraction)
+    typer.echo(f"{count:,} rows in {output}")
+
+
+@corpus.command("stats")
+def corpus_stats(
+    paths: Annotated[list[Path], typer.Argument(help="Run folders (ledgers), or data roots.")],
+    output_dir: Annotated[Path, typer.Option(help="Folder for stats.json and stats.png.")],
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="SentencePiece model; default FSA_VOCABULARY.")
+    ] = None,
+) -> None:
+    """Describe a corpus: lengths, opinions, sentiment by rating, what failed."""
+    from generation import dry_run, files
+    from generation.corpus import build, stats
+
+    model = build.default_vocabulary(vocabulary)
+    found = stats.gather(stats.read(paths), dry_run.token_counter(model))
+    summary = found.summary()
+    files.write_json(output_dir / "stats.json", summary)
+    stats.plot(found, output_dir / "stats.png")
+    _table("Rows", ("config and status", "number"), summary["rows"].items())
+    _table("Left out", ("reason", "number"), summary["reasons"].items())
+    names = list(next(iter(summary["lengths"].values()), {}))
+    unit = "tokens" if model else "tokens, guessed by length; name a --vocabulary"
+    rows = [(prompt, *map(str, values.values())) for prompt, values in summary["lengths"].items()]
+    _table(f"Lengths ({unit})", ("prompt", *names), rows)
+    levels = ["stars", *next(iter(summary["sentiment_by_stars"].values()), {})]
+    rows = [(star, *levels.values()) for star, levels in summary["sentiment_by_stars"].items()]
+    _table("Opinions by rating", levels, rows)
+    typer.echo(
+        f"{summary['targets_per_review_mean']} opinions a review; plots: {output_dir}/stats.png"
+    )
+
+
 @corpus.command("import")
 def corpus_import(
     paths: Annotated[

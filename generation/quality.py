@@ -86,6 +86,13 @@ def training_text(kind: str, response: str) -> str:
     return _LEAD.sub("", text, count=1).strip() or text if kind == "rw" else text
 
 
+def prepare() -> None:
+    """Loads what the rules need: loading writes a temporary file, and a disk may be full later."""
+    import py3langid
+
+    py3langid.classify("text")
+
+
 def is_english(text: str) -> bool:
     """Tells whether a text is English; short ones without a clear sign pass."""
     words = [word.lower().replace("’", "'") for word in _WORD.findall(text[:2000])]

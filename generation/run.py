@@ -124,6 +124,7 @@ def generate(
     """
     progress = Progress()
     fingerprint = survey(options, progress)
+    quality.prepare()
     path = ledger.shard_path(options.folder, options.shard, options.shards)
     if bind := getattr(teacher, "bind", None):
         bind(options.shard, options.shards)

@@ -4,6 +4,7 @@ It is the only module of the package that loads TensorFlow.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -131,3 +132,23 @@ class _SplitWriter:
             num_bytes=self.bytes,
             filename_template=template,
         )
+
+
+def read(folder: Path) -> Iterator[Example]:
+    """Yields the examples of one config's version folder, all splits.
+
+    Raises:
+        ValueError: the folder is no data set.
+    """
+    require_tensorflow()
+    import tensorflow_datasets as tfds
+
+    if not (folder / "dataset_info.json").exists():
+        raise ValueError(
+            f"{folder} holds no dataset_info.json; name a data root, or build it again"
+        )
+    builder = tfds.builder_from_directory(folder)
+    for split in sorted(builder.info.splits):
+        for row in tfds.as_numpy(builder.as_dataset(split=split)):
+            texts = {name: row[name].decode() for name in row if name != "rating"}
+            yield Example(**texts, rating=float(row["rating"]))
