@@ -102,7 +102,7 @@ class Checkpoints:
         best_metric: str | None = None,
     ):
         self._config, self._abstract, self._best_metric = config, abstract, best_metric
-        self.directory = epath.Path(model_dir).absolute()
+        self.directory = absolute(model_dir)
         preserve: list[Any] = [policies.LatestN(keep)]
         if best_metric:
             preserve.append(
@@ -202,13 +202,18 @@ def restore_params(path: epath.Path, config: T5Config, abstract_params: Any) -> 
     return network.stack_layers(_restore(path, stored)["target"], config)
 
 
+def absolute(path: str) -> epath.Path:
+    """Makes a path absolute, which Orbax wants; a URL is so already, and epath would break it."""
+    return epath.Path(path) if "://" in path else epath.Path(path).absolute()
+
+
 def find_checkpoint(path: str) -> epath.Path:
-    """Resolves a run directory to its newest checkpoint, and a checkpoint to itself.
+    """Resolves a run directory to its newest checkpoint, and a checkpoint to itself: absolute.
 
     Raises:
       FileNotFoundError: There is neither.
     """
-    folder = epath.Path(path)
+    folder = absolute(path)
     if (folder / "state").is_dir():
         return folder
     steps = [

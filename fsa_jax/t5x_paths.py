@@ -14,8 +14,7 @@ def folder(path: str) -> str:
     Args:
       path: Any path or URL.
     """
-    # epath takes the two slashes of gs:// for one when it makes a URL absolute.
-    return path if "://" in path else str(epath.Path(path).absolute())
+    return str(checkpoints.absolute(path))
 
 
 def checkpoint(path: str | None) -> str | None:
@@ -40,4 +39,4 @@ def checkpoint(path: str | None) -> str | None:
             "write a checkpoint of them, e.g. `t5x train` with this INITIAL_CHECKPOINT_PATH and "
             "TRAIN_STEPS=1"
         )
-    return folder(str(checkpoints.find_checkpoint(str(source))))
+    return str(checkpoints.find_checkpoint(path))

@@ -127,3 +127,11 @@ def test_finds_the_newest_checkpoint_of_a_run(tmp_path):
     assert checkpoints.find_checkpoint(str(tmp_path / "checkpoint_9")).name == "checkpoint_9"
     with pytest.raises(FileNotFoundError, match="no checkpoint here"):
         checkpoints.find_checkpoint(str(tmp_path / "nothing"))
+
+
+def test_relative_paths_become_absolute_and_urls_stay(tmp_path, monkeypatch):
+    """Orbax finds no metadata under a relative path."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run/checkpoint_3/state").mkdir(parents=True)
+    assert str(checkpoints.find_checkpoint("run")) == str(tmp_path / "run/checkpoint_3")
+    assert str(checkpoints.absolute("gs://bucket/run")) == "gs://bucket/run"
