@@ -22,7 +22,7 @@ _LABEL = (
 _NUMBER = r"[\s*_]*(?:\(?\s*#?\d+(?:\.\d+)?\s*[a-z]?\s*\)?)?[\s*_\"'”`]*"
 _LINE = re.compile(rf"^{_MARKS}{_LABEL}{_NUMBER}[:：][\s*_]*(?P<value>.*)$", re.IGNORECASE)
 _INLINE = re.compile(
-    r"(?<=[^\s\[({\"'“*_\-])[\s,;.|–—\-\"'”*_\\]*[\s,;|](?=[\"'“*_]*"
+    r"(?<=\S)[\s,;|\\]+(?=[\"'“*_]*"
     r"(?:Opinion Target|Aspect|Sentiment|Reasoning)[ ]?\d*[\"'”*_]*[:：])"
 )
 _REMARK = re.compile(
@@ -74,7 +74,8 @@ def segments(analysis: str) -> list[Segment]:
         if match:
             close()
             part, value, lines = _part(match["label"]), match["value"], [line]
-        elif not line.strip():
+        elif not line.strip(" \t{}[],"):
+            # Between blocks, be it an empty line or the brackets of JSON.
             lines.append("")
         elif part and not _is_remark(line, part, lines):
             lines.append(line)

@@ -172,7 +172,7 @@ def _unit(body: str, kind: Kind, text: str, used: dict[str, int]) -> tuple[Unit 
         for unit in _readings(body[cut:], kind, text, used):
             return unit, _parts(body[:cut])
     last = body.rfind(";") + 1
-    return _fallback(body[last:], kind), _parts(body[:last])
+    return _fallback(body[last:], kind, text, used), _parts(body[:last])
 
 
 def _cuts(body: str) -> Iterator[int]:
@@ -222,15 +222,16 @@ def _known(name: str, value: str, kind: Kind, text: str, used: dict[str, int]) -
     return {name: text[slice(*span)], f"{prefix}start": span[0], f"{prefix}end": span[1]}
 
 
-def _fallback(body: str, kind: Kind) -> Unit | None:
-    """Takes fields as they are; they are wrong, yet they are an answer in the right form."""
+def _fallback(body: str, kind: Kind, text: str, used: dict[str, int]) -> Unit | None:
+    """Takes what is unknown as it is; it is wrong, yet it is an answer in the right form."""
     fields: Sequence[str] = [field.strip() for field in body.split("|")]
     if len(fields) != len(kind.fields) or not all(fields):
         return None
     unit: Unit = {}
     for name, value in zip(kind.fields, fields, strict=True):
-        unit[name] = category_words(value) if name == "category" else value
-        if name != "category":
-            prefix = "" if name == "target" else f"{name}_"
-            unit |= {f"{prefix}start": None, f"{prefix}end": None}
+        known = _known(name, value, kind, text, used)
+        if known is None and name == "category":
+            known = {name: category_words(value)}
+        prefix = "" if name == "target" else f"{name}_"
+        unit |= known or {name: value, f"{prefix}start": None, f"{prefix}end": None}
     return unit

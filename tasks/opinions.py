@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
+from tasks.spans import candidates
+
 POLARITIES = ("positive", "negative", "neutral", "conflict")
 # A phrase and its offsets (start, end); all None for what is implicit.
 Place = tuple[str | None, int | None, int | None]
@@ -183,36 +185,6 @@ def mark_implicit(sentences: Iterable[Sentence], annotated: bool) -> list[Senten
     ]
 
 
-def find_spans(text: str, phrase: str) -> list[tuple[int, int]]:
-    """Finds a phrase in a text.
-
-    Args:
-        text: The sentence.
-        phrase: What to find, exactly as written.
-
-    Returns:
-        The spans (start, end) of the places that begin and end at a word's border, in order; where
-        there are none, the spans of all places (so that "food" is not found inside "seafood" as
-        long as the word itself occurs).
-    """
-    if not phrase:
-        return []
-    spans = []
-    start = text.find(phrase)
-    while start >= 0:
-        spans.append((start, start + len(phrase)))
-        start = text.find(phrase, start + 1)
-    if len(spans) < 2:
-        return spans
-    return [span for span in spans if _at_word_borders(text, *span)] or spans
-
-
-def _at_word_borders(text: str, start: int, end: int) -> bool:
-    cuts_left = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
-    cuts_right = end < len(text) and text[end - 1].isalnum() and text[end].isalnum()
-    return not (cuts_left or cuts_right)
-
-
 def settle_span(
     text: str, phrase: str, start: int | None, end: int | None
 ) -> tuple[str, int | None, int | None, str | None]:
@@ -234,9 +206,13 @@ def settle_span(
             return phrase, start, end, None
         start += len(phrase) - len(phrase.lstrip())
         return stripped, start, start + len(stripped), f"blanks around {phrase!r}"
-    spans = find_spans(text, stripped)
+    spans = candidates(text, stripped)
     if not spans:
         return stripped, None, None, f"{stripped!r} is not in the text"
+    begin, stop = spans[0]
+    if text[begin:stop] != stripped:
+        written = text[begin:stop]
+        return written, begin, stop, f"{stripped!r} stands as {written!r} in the text"
     if start is None:
         chosen = spans[0]
         return (

@@ -9,10 +9,10 @@ for any characters.
 import re
 import unicodedata
 
-from tasks.opinions import find_spans
-
 Span = tuple[int, int]
 _UNKNOWN = "⁇"
+# What T5's vocabulary lacks, as much of it as there is; or, with another vocabulary, anything.
+_ANY = r"(?:(?:[{}<~\\^`]|[^\x00-\x7f])+|\S+?)"
 
 
 def locate(text: str, phrase: str, used: dict[str, int] | None = None) -> Span | None:
@@ -53,6 +53,36 @@ def candidates(text: str, phrase: str) -> list[Span]:
     return _back(find_spans(folded, _fold(phrase, lower=True)[0]), origin) or _loose(text, phrase)
 
 
+def find_spans(text: str, phrase: str) -> list[tuple[int, int]]:
+    """Finds a phrase in a text.
+
+    Args:
+        text: The sentence.
+        phrase: What to find, exactly as written.
+
+    Returns:
+        The spans (start, end) of the places that begin and end at a word's border, in order; where
+        there are none, the spans of all places (so that "food" is not found inside "seafood" as
+        long as the word itself occurs).
+    """
+    if not phrase:
+        return []
+    spans = []
+    start = text.find(phrase)
+    while start >= 0:
+        spans.append((start, start + len(phrase)))
+        start = text.find(phrase, start + 1)
+    if len(spans) < 2:
+        return spans
+    return [span for span in spans if _at_word_borders(text, *span)] or spans
+
+
+def _at_word_borders(text: str, start: int, end: int) -> bool:
+    cuts_left = start > 0 and text[start - 1].isalnum() and text[start].isalnum()
+    cuts_right = end < len(text) and text[end - 1].isalnum() and text[end].isalnum()
+    return not (cuts_left or cuts_right)
+
+
 def _fold(text: str, lower: bool) -> tuple[str, list[Span]]:
     """Normalises a text, and says for each character of the result where it came from."""
     characters: list[str] = []
@@ -78,9 +108,12 @@ def _back(spans: list[Span], origin: list[Span]) -> list[Span]:
 
 def _loose(text: str, phrase: str) -> list[Span]:
     folded, origin = _fold(text, lower=True)
-    wanted = _fold(phrase, lower=True)[0].replace(" ", "")
-    if not wanted.replace(_UNKNOWN, ""):
+    # ⁇ is looked at before folding, which would make two question marks of it.
+    known = [_fold(part, lower=True)[0].replace(" ", "") for part in phrase.split(_UNKNOWN)]
+    if not any(known):
         return []
-    pieces = [r"\S+?" if c == _UNKNOWN else re.escape(c) for c in wanted]
-    pattern = re.compile(r"\s?".join(pieces))
-    return _back([match.span() for match in pattern.finditer(folded) if match.group()], origin)
+    wanted = [re.escape(character) for character in known[0]]
+    for part in known[1:]:
+        wanted += [_ANY, *map(re.escape, part)]
+    pattern = re.compile(r"\s?".join(wanted))
+    return _back([match.span() for match in pattern.finditer(folded)], origin)

@@ -90,6 +90,10 @@ def _absa_quad(quad: Any, text: str, line: int, log: Log) -> Opinion | None:
 def _phrase(field: str, phrase: str, text: str, line: int, log: Log) -> Place:
     if phrase.strip() in ("NULL", ""):
         return NOWHERE
+    plain = phrase.replace("\\", "")
+    if phrase not in text and plain in text:
+        log.repair(line, "", f"{field} {phrase!r} is in the text without its backslash")
+        phrase = plain
     return log.span(line, "", field, text, phrase, None, None)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - texts as they come
 import json
 
 import pytest
@@ -218,6 +219,10 @@ def test_quads_with_implicit_parts_and_wrong_places(tmp_path):
     assert first.opinions == (Opinion(category="food quality", polarity="positive"),)
     assert second.opinions == ()
     assert [p.line for p in problems] == [2, 3]
+    text = f"{TEXT}####[['wine \\\\list', 'drinks quality', 'positive', 'NULL']]"
+    (sentence,), (problem,) = read_file(write(tmp_path / "file", text))
+    assert sentence.opinions[0].target == "wine list"
+    assert problem.repaired
 
 
 def test_tables_group_rows_and_count_places(tmp_path):

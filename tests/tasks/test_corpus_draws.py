@@ -1,0 +1,94 @@
+"""Sizes, domains and ablations of the understanding corpus."""
+
+import pytest
+import seqio
+
+from tasks import analysis
+from tasks.features import VOCABULARY
+from tasks.understanding import CorpusSource, size_name
+
+LENGTHS = {"inputs": 256, "targets": 800}
+ANALYSIS = (
+    'Opinion Target 1: "wine list"\nAspect: Drinks\nSentiment: Positive\nReasoning: It is great .'
+    "\n\n"
+    'Opinion Target 2: "service"\nAspect: Service\nSentiment: Negative\nReasoning: It was slow .'
+)
+
+
+def ids(task):
+    dataset = task.get_dataset(LENGTHS, "train", shuffle=False)
+    return {example["review_id"].decode() for example in dataset.as_numpy_iterator()}
+
+
+def task_of(corpus, reviews):
+    whole = seqio.get_mixture_or_task("understanding_lexicon_anl_laptop")
+    return whole.replace(name=f"probe_{reviews}", source=CorpusSource(corpus, reviews))
+
+
+def test_sizes_are_exact_and_nested_and_the_same_for_both_prompts(data_dir, corpus_writer):
+    rows = [(f"r{i}", "wine", ANALYSIS) for i in range(40)]
+    for prompt in ("anl", "rw"):
+        corpus_writer(
+            data_dir, "lexicon", prompt, "laptop", {"train": rows, "validation": rows[:1]}
+        )
+    drawn = {n: ids(task_of("lexicon_anl_laptop", n)) for n in (5, 10, 40)}
+    assert [len(drawn[n]) for n in (5, 10, 40)] == [5, 10, 40]
+    assert drawn[5] < drawn[10] < drawn[40]
+    assert ids(task_of("lexicon_rw_laptop", 10)) == drawn[10]
+    assert task_of("lexicon_rw_laptop", 10).num_input_examples("train") == 10
+    assert task_of("lexicon_rw_laptop", 10).num_input_examples("validation") == 1
+
+
+def test_a_size_beyond_the_corpus_is_refused(data_dir, corpus_writer):
+    rows = {"train": [("r", "wine", "great")], "validation": [("v", "wine", "great")]}
+    corpus_writer(data_dir, "lexicon", "anl", "laptop", rows)
+    task = seqio.get_mixture_or_task("understanding_lexicon_anl_laptop_1k")
+    with pytest.raises(ValueError, match="holds 1 reviews in its train split, 1000 are asked for"):
+        task.get_dataset(LENGTHS, "train")
+    with pytest.raises(ValueError, match="1000 are asked for"):
+        task.num_input_examples("train")
+
+
+def test_a_mixture_of_a_size_takes_half_from_each_domain():
+    names = {task.name for task in seqio.get_mixture_or_task("distill_gpt35_anl_rw_100k").tasks}
+    assert names == {
+        f"understanding_gpt35_{prompt}_{domain}_50k"
+        for prompt in ("anl", "rw")
+        for domain in ("restaurant", "laptop")
+    }
+    (task,) = seqio.get_mixture_or_task("distill_llama2_7b_rw_laptop_1m").tasks
+    assert task.name == "understanding_llama2_7b_rw_laptop_1m"
+
+
+@pytest.mark.parametrize(
+    ("reviews", "name"),
+    [(500, "500"), (2500, "2500"), (1000, "1k"), (100_000, "100k"), (10**6, "1m")],
+)
+def test_sizes_are_written_short(reviews, name):
+    assert size_name(reviews) == name
+
+
+@pytest.mark.parametrize(
+    ("ablation", "kept", "dropped"),
+    [
+        ("anl_without_reasoning", ["wine list", "Drinks", "Positive"], "It is great"),
+        ("anl_without_labels", ["It is great .", "It was slow ."], "wine list"),
+    ],
+)
+def test_ablations_drop_their_parts(data_dir, corpus_writer, ablation, kept, dropped):
+    rows = [("a", "wine", ANALYSIS), ("b", "wine", "I liked the wine .")]
+    corpus_writer(data_dir, "lexicon", "anl", "laptop", {"train": rows, "validation": rows})
+    task = seqio.get_mixture_or_task(f"understanding_lexicon_{ablation}_laptop")
+    (example,) = task.get_dataset(LENGTHS, "train", shuffle=False).as_numpy_iterator()
+    text = VOCABULARY.decode(example["targets"])
+    assert all(VOCABULARY.decode(VOCABULARY.encode(part)) in text for part in kept)
+    assert dropped not in text
+    assert example["review_id"] == b"a"
+    mixture = seqio.get_mixture_or_task(f"distill_lexicon_{ablation}")
+    assert len(mixture.tasks) == 2
+
+
+def test_both_ablations_together_hold_all_labelled_lines():
+    parts = analysis.without_reasoning(ANALYSIS), analysis.without_labels(ANALYSIS)
+    lines = [line for part in parts for line in part.split("\n") if line]
+    assert sorted(lines) == sorted(line for line in ANALYSIS.split("\n") if line)
