@@ -237,10 +237,9 @@ class _Run:
     def _stop(self, state: TrainState, place: dict[str, int]) -> None:
         self.saved.save(state, place, None)
         self.saved.wait()
-        path = self.saved.path(int(state.step))
-        self.monitor.say(
-            f"stopped at step {int(state.step)}, saved {path}; the same command goes on"
-        )
+        step = int(state.step)
+        self.monitor.say(f"stopped at step {step}; saved {self.saved.path(step)}")
+        self.monitor.say("the same command goes on from there")
         raise SystemExit(0)
 
     def _check_finite(self, previous: tuple[int, Any, BatchInfo] | None) -> None:
