@@ -159,6 +159,20 @@ def test_logits_agree_with_pytorch(saved, scan):
     assert np.abs(theirs).max() > 1.0
 
 
+def test_logits_agree_at_every_distance(saved):
+    """Distances beyond the last bucket's beginning (128), in both directions."""
+    model, folder = saved
+    config = hf.config_from_hf(folder)
+    rng = np.random.default_rng(4)
+    inputs = rng.integers(3, ROWS, size=(1, 300)).astype(np.int32)
+    targets = rng.integers(3, ROWS, size=(1, 200)).astype(np.int32)
+    with torch.no_grad():
+        theirs = their_output(model, inputs, targets).logits.numpy()
+    params = hf.load_params(folder, config)
+    ours = jax.jit(our_logits, static_argnums=1)(params, config, inputs, targets)
+    assert np.abs(np.asarray(ours) - theirs).max() <= 1e-4
+
+
 def test_gradients_of_every_tensor_agree_with_pytorch(saved):
     model, folder = saved
     config = hf.config_from_hf(folder)

@@ -230,3 +230,24 @@ def test_real_vocabulary_gives_id_32100_to_the_newline(real_data, tmp_path):
     assert tokenizer.convert_tokens_to_ids("[NL]") == 32100
     assert tokenizer.convert_tokens_to_ids("<extra_id_99>") == 32000
     assert tokenizer("food | positive ; staff | negative").input_ids[1] == 1820
+
+
+def test_the_tokenizer_agrees_with_the_tasks_on_real_texts(real_data, tmp_path):
+    """What a student learned as tokens is what transformers shows it."""
+    from tasks import vocabulary
+
+    model = real_data / "t5_vocab" / "spiece.model"
+    config = dataclasses.replace(CONFIGS["t5_1_0"], vocab_size=32128)
+    folder = hf_export.export(random_params(config), config, model, tmp_path / "student")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    ours = vocabulary.get_vocabulary(str(model))
+    lines = (real_data / "corpus/mixtral_400.json").read_text("utf-8-sig").splitlines()
+    rows = [json.loads(line) for line in lines if line.strip()]
+    texts = [row[key].strip() for row in rows for key in ("Text", "mixtral_response")]
+    different = [
+        text
+        for text in texts
+        if tokenizer(text.replace("\n", " [NL] ")).input_ids != [*ours.encode(text), 1]
+    ]
+    print(f"{len(texts) - len(different)} of {len(texts)} real texts have the same ids")
+    assert not different
