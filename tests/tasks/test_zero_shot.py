@@ -1,0 +1,112 @@
+import json
+
+import numpy as np
+import pytest
+import seqio
+
+import tasks  # noqa: F401 - registers the tasks
+from tasks.features import VOCABULARY
+from tasks.zero_shot import accuracy, choose, prompt
+
+TEXT = "The wine list is great but the service is slow ."
+LIST = {
+    "from": "4",
+    "to": "13",
+    "target": "wine list",
+    "category": "DRINKS#STYLE_OPTIONS",
+    "polarity": "positive",
+    "opinion_words": "great",
+}
+SERVICE = {
+    "from": "31",
+    "to": "38",
+    "target": "service",
+    "category": "SERVICE#GENERAL",
+    "polarity": "negative",
+    "opinion_words": [],
+}
+
+
+@pytest.fixture
+def benchmark(data_dir, benchmark_writer):
+    items = [{"ID": "1", "sentence": TEXT, "aspects": [LIST, SERVICE]}]
+    for folder in ("atsa/rest14", "acsa/rest16"):
+        benchmark_writer(data_dir, folder, test=items, hard_test=[items[0] | {"ID": "h"}])
+    return data_dir
+
+
+def read(name, split="test"):
+    task = seqio.get_mixture_or_task(name)
+    return list(task.get_dataset(split=split, shuffle=False).as_numpy_iterator())
+
+
+def test_each_target_is_asked_with_each_label_word(benchmark):
+    examples = read("tsc_rest14")
+    assert len(examples) == 2 * 2 * 4
+    words = [e["targets_pretokenized"].decode() for e in examples[:4]]
+    assert (
+        words
+        == json.loads(examples[0]["label_words"])
+        == [
+            "negative",
+            "neutral",
+            "positive",
+            "conflict",
+        ]
+    )
+    assert examples[0]["inputs_pretokenized"].decode() == (
+        f"Sentence: {TEXT}\nOpinion target: wine list\nLabel:"
+    )
+    assert [e["group"] for e in examples] == [g for g in range(4) for _ in range(4)]
+    assert {e["correct_index"] for e in examples[:4]} == {2}
+    assert VOCABULARY.newline_id in examples[0]["inputs"]
+    categories = read("asc_rest16", "test_hard")
+    assert len(categories) == 2 * 3
+    assert "Aspect category: service general" in categories[3]["inputs_pretokenized"].decode()
+    assert [e["hard"] for e in categories] == [1] * 6
+
+
+def test_the_most_probable_word_wins_and_the_first_of_equals(benchmark):
+    task = seqio.get_mixture_or_task("tsc_rest14")
+    examples = read("tsc_rest14")
+    (metric,) = task.score_metric_fns
+    targets = [task.postprocess_fn("", example=e, is_target=True) for e in examples]
+    right = [-1.0 if t["label_index"] == t["correct_index"] else -2.0 for t in targets]
+    assert metric(targets, right) == {
+        "accuracy": 100,
+        "implicit_accuracy": 100,
+        "multiple_accuracy": 100,
+        "hard_accuracy": 100,
+    }
+    always_positive = [-float(t["label_index"] != 2) for t in targets]
+    assert metric(targets, np.array(always_positive))["accuracy"] == 50
+    assert {answer["chosen_index"] for answer in choose(targets, [0.0] * len(targets))} == {0}
+    shuffled = list(reversed(list(zip(targets, right, strict=True))))
+    assert accuracy(*map(list, zip(*shuffled, strict=True)))["accuracy"] == 100
+
+
+def test_seqio_evaluates_them_by_scores(benchmark):
+    task = seqio.get_mixture_or_task("asc_rest16")
+    assert task.predict_metric_fns == []
+    (metric,) = task.metric_objs
+    assert metric.model_output_type.name == "SCORE"
+
+
+def test_a_polarity_without_label_word_is_named(data_dir, benchmark_writer):
+    item = {"ID": "7", "sentence": TEXT, "aspects": [LIST | {"polarity": "conflict"}]}
+    benchmark_writer(data_dir, "acsa/rest16", test=[item], hard_test=[item])
+    with pytest.raises(ValueError, match="sentence 7: 'conflict' is none of negative"):
+        read("asc_rest16")
+
+
+def test_prompts():
+    assert prompt("S", {"category": "food quality"}) == (
+        "Sentence: S\nAspect category: food quality\nLabel:"
+    )
+
+
+def test_the_real_sets_have_a_question_for_each_unit(real_data, monkeypatch):
+    monkeypatch.setenv("FSA_DATA_DIR", str(real_data))
+    expected = {"tsc_rest14": 4 * 1517, "tsc_laptop14": 4 * 944, "asc_rest16": 3 * 1255}
+    for name, count in (expected | {"asc_laptop16": 3 * 1183}).items():
+        assert seqio.get_mixture_or_task(name).num_input_examples("test") == count
