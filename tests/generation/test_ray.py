@@ -1,4 +1,4 @@
-"""The Ray runner on a local Ray: the same ledgers as without it, and dead workers' shards picked up."""
+"""The Ray runner on a local Ray: the same ledgers as without it; dead workers lose nothing."""
 
 import dataclasses
 import os
