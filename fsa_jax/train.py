@@ -68,7 +68,7 @@ def train(
 
     Raises:
       ValueError: Settings that do not fit together, each in one line.
-      FloatingPointError: The loss is not finite.
+      FloatingPointError: Loss or parameters are not finite.
       SystemExit: With code 0 after SIGTERM or Ctrl-C, once a checkpoint is saved.
     """
     started = time.perf_counter()
@@ -243,17 +243,21 @@ class _Run:
         raise SystemExit(0)
 
     def _check_finite(self, previous: tuple[int, Any, BatchInfo] | None) -> None:
-        if previous is None or np.isfinite(float(previous[1]["loss"])):
+        """Raises unless the step before had a finite loss and left finite parameters."""
+        if previous is None:
             return
         step, metrics, info = previous
+        loss, norm = float(metrics["loss"]), float(metrics["param_norm"])
+        if np.isfinite(loss) and np.isfinite(norm):
+            return
         self.saved.wait()
         latest = self.saved.latest_step
         good = "none was saved" if latest is None else str(self.saved.path(latest))
         names = ", ".join(self.batches.describe(info.example_ids[:4]))
         raise FloatingPointError(
-            f"the loss of step {step} is {float(metrics['loss'])}; its batch: {names}, … "
-            f"({info.examples} examples); last good checkpoint: {good}; lower the learning rate, "
-            "or look at these examples"
+            f"step {step} is not finite: loss {loss}, parameters' norm after it {norm}; its batch: "
+            f"{names}, … ({info.examples} examples); last good checkpoint: {good}; lower the "
+            "learning rate, or look at these examples"
         )
 
 

@@ -217,7 +217,7 @@ def make_program(
             )
         updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
-        metrics["grad_norm"] = optax.global_norm(grads)
+        metrics |= {"grad_norm": optax.global_norm(grads), "param_norm": optax.global_norm(params)}
         return TrainState(state.step + 1, params, opt_state), metrics
 
     def evaluate(params, batch: Batch) -> Metrics:
