@@ -13,7 +13,6 @@ import contextlib
 import datetime
 import errno
 import hashlib
-import json
 import os
 import re
 import time
@@ -39,8 +38,16 @@ def request_key(review_id: str, messages: list[dict[str, str]], identity: str) -
         identity: canonical text of prompt version, model, revision, sampling parameters and backend
             (see ``teachers.base.identity``).
     """
-    text = json.dumps([identity, review_id, messages], ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    parts = [identity, review_id]
+    for message in messages:
+        parts += message["role"], message["content"]
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        # The length keeps parts apart, whatever they hold.
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def shard_of(review_id: str, shards: int) -> int:

