@@ -17,7 +17,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from tasks.opinions import POLARITIES, Sentence, category_words
-from tasks.spans import locate
+from tasks.spans import LOST, UNKNOWN, locate
 
 Unit = dict[str, Any]
 IMPLICIT = "NULL"
@@ -212,7 +212,8 @@ def _known(name: str, value: str, kind: Kind, text: str, used: dict[str, int]) -
         words = category_words(value)
         if kind.categories is None:
             return None if ";" in words or "|" in words else {"category": words}
-        return {"category": words} if words in kind.categories else None
+        found = words if words in kind.categories else _category(words, kind.categories)
+        return {"category": found} if found else None
     prefix = "" if name == "target" else f"{name}_"
     if kind.name == "quad" and value.upper() == IMPLICIT:
         return {name: IMPLICIT, f"{prefix}start": None, f"{prefix}end": None}
@@ -220,6 +221,15 @@ def _known(name: str, value: str, kind: Kind, text: str, used: dict[str, int]) -
     if span is None:
         return None
     return {name: text[slice(*span)], f"{prefix}start": span[0], f"{prefix}end": span[1]}
+
+
+def _category(words: str, categories: frozenset[str]) -> str | None:
+    """Finds the one category that a text with lost characters stands for."""
+    if UNKNOWN not in words:
+        return None
+    pattern = re.compile(LOST.join(re.escape(part.strip()) for part in words.split(UNKNOWN)))
+    found = [category for category in categories if pattern.fullmatch(category)]
+    return found[0] if len(found) == 1 else None
 
 
 def _fallback(body: str, kind: Kind, text: str, used: dict[str, int]) -> Unit | None:

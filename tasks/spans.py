@@ -3,16 +3,17 @@
 SentencePiece normalises characters (NFKC) and blanks, and writes ` ⁇ ` for a character that its
 vocabulary lacks; a small model also changes case. So a phrase is looked up exactly, then
 normalised, then without regard to case, and last with every blank optional and every ⁇ standing
-for any characters.
+for any mark.
 """
 
 import re
 import unicodedata
 
 Span = tuple[int, int]
-_UNKNOWN = "⁇"
-# What T5's vocabulary lacks, as much of it as there is; or, with another vocabulary, anything.
-_ANY = r"(?:(?:[{}<~\\^`]|[^\x00-\x7f])+|\S+?)"
+UNKNOWN = "⁇"
+# What a vocabulary may lack: marks like { } < ~ \ ^ and what is not ASCII, but no plain letters, so
+# that ⁇ never stands for a word.
+LOST = r"[^A-Za-z0-9\s]+"
 
 
 def locate(text: str, phrase: str, used: dict[str, int] | None = None) -> Span | None:
@@ -109,11 +110,11 @@ def _back(spans: list[Span], origin: list[Span]) -> list[Span]:
 def _loose(text: str, phrase: str) -> list[Span]:
     folded, origin = _fold(text, lower=True)
     # ⁇ is looked at before folding, which would make two question marks of it.
-    known = [_fold(part, lower=True)[0].replace(" ", "") for part in phrase.split(_UNKNOWN)]
+    known = [_fold(part, lower=True)[0].replace(" ", "") for part in phrase.split(UNKNOWN)]
     if not any(known):
         return []
     wanted = [re.escape(character) for character in known[0]]
     for part in known[1:]:
-        wanted += [_ANY, *map(re.escape, part)]
+        wanted += [LOST, *map(re.escape, part)]
     pattern = re.compile(r"\s?".join(wanted))
     return _back([match.span() for match in pattern.finditer(folded)], origin)

@@ -29,7 +29,7 @@ _HEADS = ("F1", "P", "R", "strict F1", "soft F1", "extraction F1")
 def _console() -> Console:
     console = Console()
     # Into a pipe or a file, a table is not broken to the width of a terminal.
-    return console if console.is_terminal else Console(width=140)
+    return console if console.is_terminal else Console(width=240)
 
 
 def _stats_table(title: str) -> Table:

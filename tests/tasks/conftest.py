@@ -10,7 +10,8 @@ REVIEWS = [
     "The wine list is great but the service was slow .",
     "I love the screen ; the battery dies after an hour .",
     "Food was cold and the waiter forgot our drinks !",
-    "Sentiment: Positive | negative neutral conflict 0 1 2 3 4 5 6 7 8 9",
+    "Sentiment: Positive | negative neutral conflict 0 1 2 3 4 5 6 7 8 9 _",
+    "A B C D E F G H I J K L M N O P Q R S T U V W X Y Z jumps over the lazy quick brown fox",
     "A fast laptop with a poor keyboard and a great price .",
 ]
 
@@ -20,12 +21,9 @@ def vocabulary_file(tmp_path_factory) -> pathlib.Path:
     """A small SentencePiece model, trained on a few sentences."""
     folder = tmp_path_factory.mktemp("vocabulary")
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(
-            REVIEWS * 20
-            + ["Sentiment: Positive | negative neutral conflict 0 1 2 3 4 5 6 7 8 9"] * 20
-        ),
+        sentence_iterator=iter(REVIEWS * 20),
         model_prefix=str(folder / "small"),
-        vocab_size=120,
+        vocab_size=160,
         pad_id=0,
         eos_id=1,
         unk_id=2,

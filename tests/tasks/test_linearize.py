@@ -72,6 +72,8 @@ def test_words_are_preferred_to_parts_of_words():
     assert [locate(twice, "wine", used) for _ in range(3)] == [(0, 4), (7, 11), (7, 11)]
     assert locate(text, "") is None
     assert locate(text, "⁇") is None
+    assert locate("the wine list", "⁇ list") is None
+    assert locate("the caf\u00e9 ~ bar", "caf ⁇   ⁇ bar") == (4, 14)
 
 
 def test_categories_are_told_by_their_space():
@@ -80,6 +82,9 @@ def test_categories_are_told_by_their_space():
     kind = replace(ASA, categories=frozenset({"food quality", "food ; quality"}))
     assert parse("Food  Quality | positive", kind, "")[0][0]["category"] == "food quality"
     assert parse("food ; quality | positive", kind, "")[0][0]["category"] == "food ; quality"
+    lossy = replace(ASA, categories=frozenset({"a~b", "food general"}))
+    assert parse("a ⁇ b | positive", lossy, "")[0][0]["category"] == "a~b"
+    assert parse("⁇ | positive", lossy, "")[0][0]["category"] == "⁇"
     units, junk = parse("x ; food colour | positive", kind, "")
     assert (units[0]["category"], junk) == ("food colour", ["x"])
 
