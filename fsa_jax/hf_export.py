@@ -1,6 +1,7 @@
 """Export of a student as a folder that plain transformers loads, with tokenizer and model card."""
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,17 +13,19 @@ import safetensors.numpy
 import sentencepiece
 from absl import logging
 from flax import traverse_util
+from sentencepiece import sentencepiece_model_pb2
 
 from fsa_jax import hf, network
 
 NEWLINE = "[NL]"
 SENTINELS = 100
+_ADDED_PIECE = re.compile(r"▁?(<extra_id_\d+>|\[NL\])")
 
 
 def export(
     params: Mapping[str, Any],
     config: network.T5Config,
-    vocabulary_path: str | Path,
+    vocabulary: str | Path | bytes,
     output_dir: str | Path,
     *,
     rows: int | None = None,
@@ -35,7 +38,7 @@ def export(
     Args:
       params: The network's parameters, NumPy or JAX arrays, layers stacked or not.
       config: Their config.
-      vocabulary_path: SentencePiece model without sentinels and newline, which are added here.
+      vocabulary: SentencePiece model, its path or its content; sentinels and newline are added.
       output_dir: Folder to write; it appears only when complete.
       rows: Embedding rows to write; ``config.vocab_size`` by default.
       max_length: Longest generation, in tokens, of the generation config.
@@ -47,14 +50,15 @@ def export(
 
     Raises:
       FileExistsError: The folder is not empty and ``overwrite`` is not set.
-      FileNotFoundError: There is no vocabulary at ``vocabulary_path``.
+      FileNotFoundError: There is no vocabulary at the path.
       ValueError: The vocabulary is larger than the embedding, or no SentencePiece model.
     """
     output_dir = Path(output_dir)
     if output_dir.exists() and any(output_dir.iterdir()) and not overwrite:
         raise FileExistsError(f"{output_dir} is not empty: name another folder or use --overwrite")
     rows = rows or config.vocab_size
-    tokenizer = _tokenizer(Path(vocabulary_path))
+    model = plain_model(_read_vocabulary(vocabulary))
+    tokenizer = _tokenizer(model)
     hf.check_vocabulary(len(tokenizer), rows)
 
     output_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +66,7 @@ def export(
     try:
         partial.chmod(0o755)
         tokenizer.save_pretrained(partial)
-        shutil.copyfile(vocabulary_path, partial / "spiece.model")
+        (partial / "spiece.model").write_bytes(model)
         tensors = _to_hf(params, config, rows)
         safetensors.numpy.save_file(tensors, partial / hf.WEIGHTS, metadata={"format": "pt"})
         _write_json(partial / "config.json", _hf_config(config, rows))
@@ -171,27 +175,44 @@ def _generation_config(max_length: int) -> dict[str, Any]:
     }
 
 
-def _tokenizer(vocabulary_path: Path):
+def _read_vocabulary(vocabulary: str | Path | bytes) -> bytes:
+    if isinstance(vocabulary, bytes):
+        return vocabulary
+    path = Path(vocabulary)
+    if not path.is_file():
+        raise FileNotFoundError(f"vocabulary {vocabulary} does not exist")
+    content = path.read_bytes()
+    try:
+        sentencepiece.SentencePieceProcessor(model_proto=content)
+    except (RuntimeError, OSError) as error:
+        raise ValueError(f"vocabulary {path} is no SentencePiece model") from error
+    return content
+
+
+def plain_model(serialized: bytes) -> bytes:
+    """Takes the sentinels and the newline off a SentencePiece model, if it has them.
+
+    Args:
+      serialized: A model, as in a file or as in ``seqio.SentencePieceVocabulary.sp_model``.
+    """
+    model = sentencepiece_model_pb2.__dict__["ModelProto"].FromString(serialized)
+    plain = [p for p in model.pieces if not _ADDED_PIECE.fullmatch(p.piece)]
+    if len(plain) == len(model.pieces):
+        return serialized
+    del model.pieces[:]
+    model.pieces.extend(plain)
+    return model.SerializeToString()
+
+
+def _tokenizer(model: bytes):
     """Returns HF's tokenizer of a SentencePiece model, the newline's token added last."""
     import transformers
 
-    if not vocabulary_path.is_file():
-        raise FileNotFoundError(f"vocabulary {vocabulary_path} does not exist")
-    try:
-        sentencepiece.SentencePieceProcessor(model_proto=vocabulary_path.read_bytes())
-    except (RuntimeError, OSError) as error:
-        raise ValueError(f"vocabulary {vocabulary_path} is no SentencePiece model") from error
     with tempfile.TemporaryDirectory() as folder:
         # Only a folder is read right: a bare vocab_file silently makes 104 pieces.
-        shutil.copyfile(vocabulary_path, Path(folder) / "spiece.model")
+        (Path(folder) / "spiece.model").write_bytes(model)
         tokenizer = transformers.T5Tokenizer.from_pretrained(folder, extra_ids=SENTINELS)
-    newline = len(tokenizer)
     tokenizer.add_tokens([NEWLINE])
-    if tokenizer.convert_tokens_to_ids(NEWLINE) != newline:
-        raise ValueError(
-            f"vocabulary {vocabulary_path} already holds {NEWLINE}: give the plain SentencePiece "
-            "model"
-        )
     return tokenizer
 
 

@@ -154,7 +154,7 @@ def export_hf(student: Student, output_dir: pathlib.Path, overwrite: bool) -> pa
     return hf_export.export(
         student.params,
         student.config,
-        student.vocabulary.sentencepiece_model_file,
+        student.vocabulary.sp_model,  # the content: the default vocabulary has no path
         output_dir,
         facts={key: student.facts[key] for key in shown if key in student.facts},
         overwrite=overwrite,

@@ -221,6 +221,18 @@ def test_wrong_vocabularies_are_named(exported, vocabulary, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_the_vocabulary_of_a_task_exports_like_its_file(exported, vocabulary, tmp_path):
+    """SeqIO's vocabulary holds the added pieces; a default one has a URL and no path."""
+    from tasks.vocabulary import get_vocabulary
+
+    params, config, folder = exported
+    loaded = get_vocabulary(str(vocabulary)).sp_model
+    assert loaded != vocabulary.read_bytes()
+    again = hf_export.export(params, config, loaded, tmp_path / "again")
+    for name in ("tokenizer.json", "spiece.model"):
+        assert (again / name).read_bytes() == (folder / name).read_bytes(), name
+
+
 def test_real_vocabulary_gives_id_32100_to_the_newline(real_data, tmp_path):
     params = random_params(dataclasses.replace(CONFIGS["t5_1_0"], vocab_size=32128))
     config = dataclasses.replace(CONFIGS["t5_1_0"], vocab_size=32128)

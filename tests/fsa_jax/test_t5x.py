@@ -269,6 +269,8 @@ def world(t5x, tmp_path_factory):
 
     root = tmp_path_factory.mktemp("world")
     sample.write_sample(root, reviews=40)
+    for path in (root / "fsa/atsa/rest14").glob("*.json"):  # few sentences: T5X decodes slowly
+        path.write_text(json.dumps(json.loads(path.read_text("utf-8-sig"))[:8]))
     rows = [
         {"ID": f"r{i}", "Text": f"The food was good {i}.", "Overall": 4.0, "mixtral_response": text}
         for i, text in enumerate([' Opinion Target 1: "food"\nSentiment: positive'] * 60)
@@ -284,14 +286,19 @@ def world(t5x, tmp_path_factory):
 
 def run_t5x(mode, world, folder, *arguments):
     """Runs T5X's main in ``folder``; its flags want strings quoted."""
+    mode = f"--run_mode={mode}", f"--gin_search_paths={GIN / 't5x'},{GIN}"
+    return run(world, folder, "-m", "t5x.main", *mode, *arguments)
+
+
+def run(world, folder, *arguments):
+    """Runs Python in ``folder`` on the data of ``world``, one device; returns its log."""
     environment = os.environ | {
         "FSA_DATA_DIR": str(world),
         "FSA_VOCABULARY": str(world / "vocabulary.model"),
         "PYTHONPATH": os.pathsep.join([str(GIN.parent), *filter(None, sys.path)]),
     }
     environment.pop("XLA_FLAGS", None)
-    command = [sys.executable, "-m", "t5x.main", f"--run_mode={mode}"]
-    command += [f"--gin_search_paths={GIN / 't5x'},{GIN}", *arguments]
+    command = [sys.executable, *arguments]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900
     )
@@ -435,15 +442,19 @@ def test_t5x_tunes_scores_and_answers(world, distilled):
     rows = (distilled / "scored/inference_eval/tsa_rest14-000002.jsonl").read_text().splitlines()
     assert {"id", "task", "raw", "parsed"} <= json.loads(rows[0])["prediction"].keys()
 
-    run_t5x(
-        "infer",
+    # The same through our own command, which finds the gin files and quotes the words.
+    run(
         world,
         distilled,
+        "-c",
+        "from fsa_jax.cli import t5x_main; t5x_main()",
+        "infer",
+        "--engine=t5x",
         "--gin_file=infer.gin",
         *TINY,
-        "--gin.CHECKPOINT_PATH='distill'",
-        "--gin.INFER_OUTPUT_DIR='answers'",
-        "--gin.MIXTURE_OR_TASK_NAME='understanding_mixtral_8x7b_anl_restaurant'",
+        "--gin.CHECKPOINT_PATH=distill",
+        "--gin.INFER_OUTPUT_DIR=answers",
+        "--gin.MIXTURE_OR_TASK_NAME=understanding_mixtral_8x7b_anl_restaurant",
         "--gin.TASK_FEATURE_LENGTHS={'inputs': 32, 'targets': 8}",
     )
     task = "understanding_mixtral_8x7b_anl_restaurant"
