@@ -69,6 +69,7 @@ def export(
         (partial / "spiece.model").write_bytes(model)
         tensors = _to_hf(params, config, rows)
         safetensors.numpy.save_file(tensors, partial / hf.WEIGHTS, metadata={"format": "pt"})
+        (partial / hf.WEIGHTS).chmod(0o644)  # safetensors makes it readable to the owner alone
         _write_json(partial / "config.json", _hf_config(config, rows))
         _write_json(partial / "generation_config.json", _generation_config(max_length))
         card = model_card(output_dir.name, config, rows, facts or {})

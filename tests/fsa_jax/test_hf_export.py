@@ -86,6 +86,7 @@ def exported(request, vocabulary, tmp_path_factory):
 def test_export_then_import_is_identical(exported):
     params, config, folder = exported
     assert hf.config_from_hf(folder) == config
+    assert all(file.stat().st_mode & 0o044 == 0o044 for file in folder.iterdir())
     jax.tree.map(np.testing.assert_array_equal, hf.load_params(folder, config), params)
 
 
