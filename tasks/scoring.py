@@ -5,7 +5,6 @@ A file is read once, row by row; what stays in memory are a dozen counts for eac
 
 import array
 import dataclasses
-import functools
 import json
 import statistics
 from collections import Counter, defaultdict
@@ -92,25 +91,33 @@ def metrics(sums: np.ndarray) -> dict[str, float]:
     return found
 
 
-def f1_of_sums(sums: np.ndarray, strict: bool = False) -> np.ndarray:
+def f1_columns(counts: np.ndarray, strict: bool = False) -> np.ndarray:
+    """Picks the counts that F1 needs.
+
+    Args:
+        counts: Shape (rows, len(COLUMNS)).
+        strict: Whether by the strict rule; by the reference rule if not.
+
+    Returns:
+        Right answers, answers, gold units found and gold units, shape (rows, 4).
+    """
+    strict_names = ("matches", "answers", "matches", "gold")
+    names = strict_names if strict else ("predicted_hits", "predicted", "gold_hits", "gold")
+    return counts[:, [_INDEX[name] for name in names]]
+
+
+def f1_of_sums(sums: np.ndarray) -> np.ndarray:
     """Returns F1 in percent for many sums of counts at once.
 
     Args:
-        sums: Shape (draws, len(COLUMNS)).
-        strict: Whether by the strict rule; by the reference rule if not.
+        sums: Sums of the columns of `f1_columns`, shape (draws, 4).
 
     Returns:
         Shape (draws,).
     """
-    right, answers, recalled = (
-        ("matches", "answers", "matches")
-        if strict
-        else ("predicted_hits", "predicted", "gold_hits")
-    )
-    columns = [sums[:, _INDEX[name]].astype(np.float64) for name in (right, answers, recalled)]
-    gold = sums[:, _INDEX["gold"]].astype(np.float64)
-    precision = np.divide(columns[0], columns[1], out=np.ones_like(gold), where=columns[1] > 0)
-    recall = np.divide(columns[2], gold, out=np.ones_like(gold), where=gold > 0)
+    right, answers, found, gold = sums.astype(np.float64).T
+    precision = np.divide(right, answers, out=np.ones_like(gold), where=answers > 0)
+    recall = np.divide(found, gold, out=np.ones_like(gold), where=gold > 0)
     both = precision + recall
     return 100 * np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
 
@@ -281,7 +288,7 @@ def summarize(
         pooled = np.concatenate([seed.counts for seed in seeds])
         for prefix, strict in (("", False), ("strict_", True)):
             first[f"{prefix}f1_interval"] = bootstrap_interval(
-                pooled, functools.partial(f1_of_sums, strict=strict), draws
+                f1_columns(pooled, strict), f1_of_sums, draws
             )
     yield first
     for group in groups:
@@ -325,8 +332,10 @@ def compare(
     if len(first) != len(second):
         raise ValueError(f"{len(first)} files cannot be paired with {len(second)}")
     pairs = [(a.counts, _aligned(a, b)) for a, b in zip(first, second, strict=True)]
-    mine, other = (np.concatenate([pair[side] for pair in pairs]) for side in (0, 1))
-    return paired_test(mine, other, functools.partial(f1_of_sums, strict=strict), draws)
+    mine, other = (
+        f1_columns(np.concatenate([pair[side] for pair in pairs]), strict) for side in (0, 1)
+    )
+    return paired_test(mine, other, f1_of_sums, draws)
 
 
 def _aligned(first: Scored, second: Scored) -> np.ndarray:

@@ -23,13 +23,28 @@ def bootstrap_interval(
         level: Share of the draws inside the interval.
         seed: Seed of the draws.
     """
-    rows, weights = np.unique(counts, axis=0, return_counts=True)
+    rows, weights = _distinct(counts)
     total = int(weights.sum())
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(total, weights / total, size=draws)
     scores = score(drawn @ rows)
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def _distinct(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the distinct rows of counts, and how often each is there.
+
+    Counts are small whole numbers, so a row makes one integer, and integers sort ten times faster.
+    """
+    lowest = counts.min(axis=0)
+    whole = (counts - lowest).astype(np.int64)
+    sizes = whole.max(axis=0) + 1
+    if not np.array_equal(whole + lowest, counts) or np.prod(sizes.astype(np.float64)) > 2**62:
+        return np.unique(counts, axis=0, return_counts=True)
+    radix = np.concatenate([np.cumprod(sizes[::-1])[::-1][1:], [1]])
+    _, first, weights = np.unique(whole @ radix, return_index=True, return_counts=True)
+    return counts[first], weights
 
 
 def paired_test(
@@ -55,7 +70,7 @@ def paired_test(
     sums = np.stack([first.sum(axis=0), second.sum(axis=0)])
     observed = score(sums)
     difference = float(observed[0] - observed[1])
-    gaps, weights = np.unique(second - first, axis=0, return_counts=True)
+    gaps, weights = _distinct(second - first)
     generator = np.random.default_rng(seed)
     exchanged = generator.binomial(weights, 0.5, size=(draws, len(weights))) @ gaps
     drawn = score(sums[0] + exchanged) - score(sums[1] - exchanged)

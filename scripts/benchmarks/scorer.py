@@ -56,12 +56,12 @@ def make_row(draw: random.Random, number: int) -> str:
     return json.dumps(row)
 
 
-def measure(size: int, folder: Path) -> tuple[float, float, float]:
+def measure(size: int, folder: Path) -> tuple[float, float, float, float]:
     """Writes a file of `size` predictions and scores it.
 
     Returns:
-        Seconds to parse outputs into rows (estimated from the distinct ones), seconds to score the
-        file with all sub-sets and intervals, and the F1.
+        Seconds to parse outputs into rows (estimated from the distinct ones), seconds and processor
+        seconds to score the file with all sub-sets and intervals, and the F1.
     """
     draw = random.Random(0)
     start = time.perf_counter()
@@ -71,12 +71,12 @@ def measure(size: int, folder: Path) -> tuple[float, float, float]:
     with path.open("w", encoding="utf-8") as file:
         for number in range(size):
             file.write(lines[number % len(lines)] + "\n")
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     scored = score_file(path)
     rows = list(summarize([scored], ("polarity", "implicit", "multiple", "hard", "original")))
-    scoring = time.perf_counter() - start
+    scoring, used = time.perf_counter() - start, time.process_time() - used
     path.unlink()
-    return parsing, scoring, rows[0]["f1"]
+    return parsing, scoring, used, rows[0]["f1"]
 
 
 def main() -> None:
@@ -85,14 +85,29 @@ def main() -> None:
     parser.add_argument("--sizes", default="10000,100000,1000000")
     sizes = [int(size) for size in parser.parse_args().sizes.split(",")]
     table = Table(title="Scoring prediction files")
-    for head in ("predictions", "parse s", "score s", "score µs each", "peak MiB", "F1"):
+    for head in (
+        "predictions",
+        "parse s",
+        "score s",
+        "processor s",
+        "score µs each",
+        "peak MiB",
+        "F1",
+    ):
         table.add_column(head, justify="right")
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
-            parsing, scoring, f1 = measure(size, Path(folder))
+            parsing, scoring, used, f1 = measure(size, Path(folder))
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             each = 1e6 * scoring / size
-            cells = (f"{size:,}", f"{parsing:.1f}", f"{scoring:.1f}", f"{each:.1f}", f"{peak}")
+            cells = (
+                f"{size:,}",
+                f"{parsing:.1f}",
+                f"{scoring:.1f}",
+                f"{used:.1f}",
+                f"{each:.1f}",
+                f"{peak}",
+            )
             table.add_row(*cells, f"{f1:.2f}")
     Console().print(table)
 

@@ -11,8 +11,17 @@ import pytest
 from tasks.linearize import ASA, QUAD, TSA, linearize
 from tasks.predictions import kind_of, parse_any, read_predictions
 from tasks.scorer import prediction_row, score
-from tasks.scoring import COLUMNS, compare, f1_of_sums, metrics, score_file, score_paths, summarize
-from tasks.significance import bootstrap_interval, paired_test
+from tasks.scoring import (
+    COLUMNS,
+    compare,
+    f1_columns,
+    f1_of_sums,
+    metrics,
+    score_file,
+    score_paths,
+    summarize,
+)
+from tasks.significance import _distinct, bootstrap_interval, paired_test
 from tasks.soft import similarity, soft_matches
 
 WORDS = ["wine", "wine list", "house wine", "food", "staff", "bar"]
@@ -207,7 +216,7 @@ def test_seeds_are_averaged(tmp_path):
 
 
 def test_intervals_are_those_of_drawing_sentences_one_by_one(tmp_path):
-    counts = score_file(write(tmp_path / "a", make_rows(0, 300))).counts
+    counts = f1_columns(score_file(write(tmp_path / "a", make_rows(0, 300))).counts)
     found = bootstrap_interval(counts, f1_of_sums, draws=4000)
     generator = np.random.default_rng(1)
     drawn = [
@@ -216,6 +225,19 @@ def test_intervals_are_those_of_drawing_sentences_one_by_one(tmp_path):
     ]
     assert found == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.4)
     assert bootstrap_interval(counts, f1_of_sums) == bootstrap_interval(counts, f1_of_sums)
+
+
+def test_distinct_rows_are_found_by_either_way():
+    generator = np.random.default_rng(0)
+    for counts in (
+        generator.integers(-3, 4, (500, 4)).astype(float),
+        generator.integers(0, 2**40, (50, 4)).repeat(3, axis=0).astype(float),
+        generator.integers(0, 3, (500, 2)) / 2,
+    ):
+        rows, weights = _distinct(counts)
+        expected, times = np.unique(counts, axis=0, return_counts=True)
+        np.testing.assert_array_equal(rows, expected)
+        np.testing.assert_array_equal(weights, times)
 
 
 def test_the_paired_test_tells_systems_apart(tmp_path):
@@ -242,7 +264,7 @@ def test_the_paired_test_tells_systems_apart(tmp_path):
     # Under the null, p is spread evenly: two systems of one skill differ significantly only rarely.
     small = 0
     for seed in range(40):
-        a, b = scored("a", seed, 0.6).counts, scored("b", seed + 100, 0.6).counts
+        a, b = (f1_columns(scored("a", s, 0.6).counts) for s in (seed, seed + 100))
         small += paired_test(a, b, f1_of_sums, draws=400)[1] < 0.05
     assert small <= 7
 
