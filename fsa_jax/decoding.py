@@ -71,7 +71,9 @@ class _Pool:
     """Slots, the queue of examples that wait for them, and the outputs so far."""
 
     def __init__(self, params, config, inputs, decoding):
-        self.params, self.config, self.inputs = params, config, inputs
+        # NumPy arrays would be copied to the device at every call.
+        self.params = params = jax.tree.map(jnp.asarray, params)
+        self.config, self.inputs = config, inputs
         # Functions are compiled per config, so it must not hold what does not concern them.
         self.decoding = dataclasses.replace(decoding, batch_size=decoding.num_beams)
         self.outputs: list[Any] = [None] * len(inputs)

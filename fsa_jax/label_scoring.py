@@ -51,7 +51,7 @@ def score_labels(
     members = sorted(groups.values(), key=lambda group: len(inputs[group[0]]))
     words_of = [[word for i in group for word in labels[i]] for group in members]
     found = _score_distinct(
-        params,
+        jax.tree.map(jnp.asarray, params),  # once, not at every batch
         config.without_dropout(),
         [inputs[group[0]] for group in members],
         words_of,

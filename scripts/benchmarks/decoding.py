@@ -33,7 +33,7 @@ MAX_LENGTH = 100
 LABELS = 3
 
 
-def fine_tune(folder: Path, steps: int, rows: int = 16) -> None:
+def fine_tune(folder: Path, steps: int, rows: int = 4) -> None:
     """Writes a T5-small that has learned the form of the answers, as an HF folder."""
     import jax
 
@@ -199,7 +199,7 @@ def main() -> None:
     """Compares, or plays one side."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=300, help="of fine-tuning")
+    parser.add_argument("--steps", type=int, default=200, help="of fine-tuning")
     parser.add_argument("--student", help="an HF folder to decode with instead")
     parser.add_argument("--limit", type=int, default=10**9, help="decode so many inputs")
     parser.add_argument("--only", choices=("trained", "endless", "labels"))

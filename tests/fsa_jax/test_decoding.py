@@ -8,7 +8,7 @@ import pytest
 import torch
 import transformers
 
-from fsa_jax import decoding, hf, label_scoring, network
+from fsa_jax import decoding, hf, label_scoring, network, partitioning
 from fsa_jax.search import DecodingConfig
 
 VOCABULARY = 60
@@ -153,6 +153,20 @@ def test_scanned_layers_decode_the_same(pair):
     scanned = dataclasses.replace(config, scan_layers=True)
     stacked = network.stack_layers(params, scanned)
     assert ours(stacked, scanned, inputs, **limits) == ours(params, config, inputs, **limits)
+
+
+def test_sharded_parameters_decode_the_same(pair):
+    _, params, config = pair
+    inputs = sentences(6)
+    mesh = partitioning.make_mesh(2)
+
+    def shard(x):
+        axes = ("data", "model") if x.ndim == 2 and x.shape[0] % 4 == x.shape[1] % 2 == 0 else ()
+        return jax.device_put(x, jax.NamedSharding(mesh, jax.P(*axes)))
+
+    sharded = jax.tree.map(shard, params)
+    limits = {"max_length": 6, "batch_size": 4}
+    assert ours(sharded, config, inputs, **limits) == ours(params, config, inputs, **limits)
 
 
 def test_samples_follow_the_distribution(pair):
