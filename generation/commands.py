@@ -410,3 +410,68 @@ def _table(title: str, columns, rows) -> None:
 
 def _next(command: str) -> None:
     typer.echo(f"next: {command}")
+
+
+def evaluate(
+    task: Annotated[
+        str, typer.Option(help="tsa_rest14, asa_rest16, tsc_laptop14, asc_laptop16, …")
+    ],
+    data_dir: Annotated[
+        Path, typer.Option(help="Data root that holds fsa/.", envvar="FSA_DATA_DIR")
+    ],
+    output_dir: Annotated[Path, typer.Option(help="Folder of the ledger and the predictions.")],
+    teacher: Annotated[str, typer.Option(help="A preset, or a name of your own.")],
+    backend: Annotated[str | None, typer.Option(help="vllm or openai.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model name or folder.")] = None,
+    revision: Annotated[str | None, typer.Option(help="Revision of the model.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible service.")] = None,
+    service: Annotated[str | None, typer.Option(help="Stands for the base URL in keys.")] = None,
+    api_key_env: Annotated[str, typer.Option(help="Variable with the API key.")] = "OPENAI_API_KEY",
+    shots: Annotated[int | None, typer.Option(help="Demonstrations; default the paper's.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw of demonstrations.")] = 42,
+    split: Annotated[
+        str, typer.Option(help="test, test_original, test_hard, dev or train.")
+    ] = "test",
+    concurrency: Annotated[int, typer.Option(help="openai: most requests at once.", min=1)] = 64,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Stop before this many US dollars.")
+    ] = None,
+) -> None:
+    """Let an LLM do a benchmark task in context, and write predictions for `fsa score`."""
+    from generation import run, session
+    from generation.evaluation import benchmark, in_context
+    from generation.teachers import factory
+
+    _, dataset = in_context.split_name(task)
+    asked = in_context.questions(task, benchmark.read(data_dir, dataset, split))
+    train = benchmark.read(data_dir, dataset, "train")
+    prompt = in_context.make_prompt(task, train, shots, seed)
+    questions = output_dir / f"{task}-questions.jsonl"
+    in_context.write_questions(asked, questions)
+    choice = factory.Choice(
+        teacher=teacher,
+        backend=backend,
+        model=model,
+        revision=revision,
+        base_url=base_url,
+        service=service,
+        key_variable=api_key_env,
+        sampling=dict(in_context.SAMPLING),
+        concurrency=concurrency,
+    )
+    spec, _ = factory.describe(choice)
+    if spec.backend == "lexicon":
+        raise ValueError("the lexicon teacher does no benchmark tasks; name an LLM by --teacher")
+    options = run.Options(questions, output_dir, (prompt,), max_cost=max_cost)
+    progress = session.generate(choice, options)
+    output = in_context.write_predictions(task, asked, prompt, spec, options)
+    rows = [
+        ("questions", progress.total),
+        ("left", progress.left),
+        *sorted(progress.statuses.items()),
+    ]
+    _table(f"Predictions in {output}", ("what", "number"), rows)
+    _next(f"fsa score {output}")
+    if progress.stopped:
+        typer.echo(f"stopped: {progress.stopped}; run the same command again to go on", err=True)
+        raise typer.Exit(3)

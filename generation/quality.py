@@ -50,7 +50,7 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
     """Names the first rule that an answer breaks.
 
     Args:
-        kind: the prompt's kind, ``anl`` or ``rw``.
+        kind: the prompt's kind, ``anl`` or ``rw``, or ``label`` for a benchmark's question.
         review: the text of the review.
         response: the answer as it came.
         finish_reason: as the backend said it; None counts as unknown, and passes.
@@ -63,6 +63,8 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
         return "length"
     if finish_reason not in (None, "stop"):
         return f"finish_reason: {finish_reason}"
+    if kind == "label":
+        return ""  # an answer to a benchmark question is judged by the scorer, whatever it is
     text = response.strip()
     if not text:
         return "empty"
