@@ -35,6 +35,7 @@ setup(
     package_dir=_GIN_PACKAGES,
     package_data={
         "": ["*.gin"],
+        "generation.evaluation": ["*.yaml"],
         "generation.lexicon": ["*.yaml"],
         "generation.world": ["*.yaml"],
         "generation": ["prompts/*.yaml", "requirements.txt"],

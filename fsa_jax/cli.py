@@ -19,6 +19,7 @@ _COMMANDS = {
     "reviews": ("generation.commands", "reviews", "Collect and sample reviews."),
     "generate": ("generation.commands", "generate", "Let a teacher write about reviews."),
     "corpus": ("generation.commands", "corpus", "Build or import the corpus (TFRecords)."),
+    "evaluate": ("generation.commands", "evaluate", "Let an LLM do a benchmark task in context."),
     "benchmark": ("tasks.commands", "benchmark", "Convert, validate and count benchmark files."),
     "score": ("tasks.commands", "score", "Score prediction files."),
     "predict": ("fsa_jax.commands", "predict", "Let a student answer your own text."),
