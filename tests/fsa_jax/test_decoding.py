@@ -122,7 +122,7 @@ def test_lengths_count_like_hf(pair, max_length):
     "options",
     [
         {"num_beams": 4},
-        {"num_beams": 3, "length_penalty": 0.0},
+        pytest.param({"num_beams": 3, "length_penalty": 0.0}, marks=pytest.mark.slow),
         {"num_beams": 2, "length_penalty": 2.0, "early_stopping": True},
     ],
 )
@@ -155,6 +155,7 @@ def test_scanned_layers_decode_the_same(pair):
     assert ours(stacked, scanned, inputs, **limits) == ours(params, config, inputs, **limits)
 
 
+@pytest.mark.slow
 def test_sharded_parameters_decode_the_same(pair):
     _, params, config = pair
     inputs = sentences(6)
