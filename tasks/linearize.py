@@ -39,7 +39,7 @@ class Kind:
     polarities: tuple[str, ...] = POLARITIES
     categories: frozenset[str] | None = None
 
-    @property
+    @functools.cached_property
     def keys(self) -> tuple[str, ...]:
         """The fields that make two units the same: all of them and the polarity."""
         return (*self.fields, "polarity")

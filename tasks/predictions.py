@@ -10,6 +10,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +51,7 @@ _KINDS = {
     "instructabsa_tsa": TSA,
     "instructabsa_asa": ASA,
 }
+_GETTERS: dict[tuple[str, ...], itemgetter] = {}
 _LIST = re.compile(r"\[.*\]", re.DOTALL)
 
 
@@ -99,8 +101,10 @@ def read_predictions(path: Path, kind: Kind | None = None) -> Iterator[tuple[Row
                 continue
             try:
                 row = json.loads(line)
-                row = row.get("prediction", row) if "gold" not in row else row
-                found = found or _find_kind(row)
+                if "gold" not in row:
+                    row = row.get("prediction", row)
+                if found is None:
+                    found = _find_kind(row)
                 yield _settle(row, found), found
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
@@ -117,17 +121,19 @@ def _find_kind(row: Row) -> Kind:
 
 def _settle(row: Row, kind: Kind) -> Row:
     """Makes units of what stands for them, and adds the row's `keys`."""
-    row["task"]
     parsed = row.get("parsed")
     if parsed is None:
         parsed, row["unparsed"] = parse_any(row["raw"] or "", kind, row.get("text") or "")
-    row["parsed"] = [u if type(u) is dict else unit_of(u, kind) for u in parsed]
-    row["gold"] = [u if type(u) is dict else unit_of(u, kind) for u in row["gold"]]
-    names = kind.keys
-    gold_keys = [tuple([unit[name] for name in names]) for unit in row["gold"]]
-    parsed_keys = [tuple([unit[name] for name in names]) for unit in row["parsed"]]
+        row["parsed"] = parsed
+    key = _GETTERS.get(kind.keys) or _GETTERS.setdefault(kind.keys, itemgetter(*kind.keys))
+    try:
+        gold_keys, parsed_keys = list(map(key, row["gold"])), list(map(key, parsed))
+    except TypeError:  # Units that are lists, as LLM evaluations write them.
+        for name in ("gold", "parsed"):
+            row[name] = [u if isinstance(u, dict) else unit_of(u, kind) for u in row[name]]
+        gold_keys, parsed_keys = list(map(key, row["gold"])), list(map(key, row["parsed"]))
     reference = row.get("reference")
-    predicted = parsed_keys if reference is None else [tuple(unit) for unit in reference]
+    predicted = parsed_keys if reference is None else list(map(tuple, reference))
     unparsed = row.get("unparsed")
     row["keys"] = Keys(gold_keys, parsed_keys, predicted, len(unparsed) if unparsed else 0)
     return row

@@ -156,7 +156,7 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
                 misses.write(json.dumps(_miss(row, kind), ensure_ascii=False) + "\n")
         for name, values in flags.items():
             value = row.get(name)
-            values.append(-1 if value is None else int(value))
+            values.append(-1 if value is None else value)
     if kind is None or task is None:
         raise ValueError(f"{path} has no prediction rows")
     return Scored(

@@ -109,7 +109,7 @@ def main() -> None:
                 f"{peak}",
             )
             table.add_row(*cells, f"{f1:.2f}")
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":
