@@ -170,9 +170,16 @@ def _toeplitz(diagonals: Array, length: int) -> Array:
 
 
 class Attention(nn.Module):
-    """Multi-head attention with unscaled queries, as in T5."""
+    """Multi-head attention with unscaled queries, as in T5.
+
+    Attributes:
+      config: The network.
+      causal: Whether the biases hide all later keys: then those are not even computed, block of
+        queries by block of queries.
+    """
 
     config: T5Config
+    causal: bool = False
 
     @nn.compact
     def __call__(self, x, source, cache=None, positions=None, biases=()) -> tuple[Array, Cache]:
@@ -211,20 +218,42 @@ class Attention(nn.Module):
         if source is not None:
             cache = {"key": key, "value": value}
 
-        logits = jnp.einsum(
-            f"bqhc,{layout}->bhqk", query, cache["key"], preferred_element_type=jnp.float32
-        )
-        for bias in biases:
-            logits = logits + bias
-        weights = jax.nn.softmax(logits).astype(cfg.dtype)
-        weights = nn.Dropout(cfg.dropout_rate, broadcast_dims=(-2,))(
-            weights, deterministic=cfg.dropout_rate == 0
-        )
-        out = jnp.einsum(f"bhqk,{layout}->bqhc", weights, cache["value"])
+        keys = cache["key"].shape[layout.index("k")]
+        kept = None
+        if cfg.dropout_rate:  # the same keys are dropped for all queries
+            kept = _dropout(cfg, ())(jnp.ones((x.shape[0], cfg.num_heads, 1, keys), cfg.dtype))
+        axis = layout.index("k")
+        outs = []
+        for begin, end, seen in _query_blocks(x.shape[1], keys, self.causal):
+            key, value = (
+                jax.lax.slice_in_dim(cache[n], 0, seen, axis=axis) for n in ("key", "value")
+            )
+            logits = jnp.einsum(
+                f"bqhc,{layout}->bhqk",
+                query[:, begin:end],
+                key,
+                preferred_element_type=jnp.float32,
+            )
+            for bias in biases:
+                logits = logits + bias[:, :, begin:end, :seen]
+            weights = jax.nn.softmax(logits).astype(cfg.dtype)
+            if kept is not None:
+                weights = weights * kept[..., :seen]
+            outs.append(jnp.einsum(f"bhqk,{layout}->bqhc", weights, value))
+        out = outs[0] if len(outs) == 1 else jnp.concatenate(outs, axis=1)
         out = out.reshape(*out.shape[:-2], joined)
         return _dense(x.shape[-1], _fan_in("joined_kv", "embed", kind="normal"), cfg.dtype, "out")(
             out
         ), cache
+
+
+def _query_blocks(queries: int, keys: int, causal: bool) -> list[tuple[int, int, int]]:
+    """Blocks (begin, end, keys seen) of queries; four where that saves much, else one."""
+    if not causal or queries != keys or queries < 256:
+        return [(0, queries, keys)]
+    size = -(-queries // 4)
+    begins = range(0, queries, size)
+    return [(b, min(b + size, queries), min(b + size, queries)) for b in begins]
 
 
 class Mlp(nn.Module):
@@ -283,7 +312,8 @@ class DecoderLayer(nn.Module):
         cfg = self.config
         y = RMSNorm(cfg.dtype, name="pre_self_attention_layer_norm")(x)
         own = None if cache is None else cache["self"]
-        y, own = Attention(cfg, name="self_attention")(y, y, own, positions, self_biases)
+        attention = Attention(cfg, causal=cache is None, name="self_attention")
+        y, own = attention(y, y, own, positions, self_biases)
         x = x + _dropout(cfg)(y)
         y = RMSNorm(cfg.dtype, name="pre_cross_attention_layer_norm")(x)
         cross = None if encoded is not None else cache["cross"]

@@ -15,7 +15,7 @@ import numpy as np
 import optax
 from etils import epath
 
-from fsa_jax import flops, manifest, partitioning, restore, train_step
+from fsa_jax import flops, host_memory, manifest, partitioning, restore, train_step
 from fsa_jax.checkpoints import Checkpoints
 from fsa_jax.evaluator import Evaluator, check_vocabulary, open_batches
 from fsa_jax.infeed import BatchInfo, TrainBatches, prefetch_to_device
@@ -75,6 +75,8 @@ def train(
     evaluation = evaluation or EvaluationConfig()
     checkpoint = checkpoint or CheckpointConfig()
     parallel = parallel or ParallelConfig()
+    if jax.default_backend() == "cpu":
+        host_memory.keep_freed_memory()
 
     # -------------------------------------------------------------------- data and program
     mesh = partitioning.make_mesh(parallel.model)

@@ -196,3 +196,16 @@ def test_parameter_tree_is_that_of_t5x():
 def test_unknown_remat_policy_names_the_choices():
     with pytest.raises(ValueError, match="none, dots, full"):
         dataclasses.replace(RELU, remat_policy="some")
+
+
+def test_blocks_of_queries_change_nothing():
+    """Rows of 256 and more are computed in blocks that leave out later keys."""
+    config = dataclasses.replace(RELU, num_encoder_layers=1, num_decoder_layers=1)
+    params = params_of(config)
+    tokens = jax.random.randint(jax.random.key(3), (1, 300), 2, 64)
+    whole = logits_of(params, config, ENCODER[:1], tokens)
+    assert len(network._query_blocks(300, 300, causal=True)) == 4
+    for length in (100, 200):  # one block each
+        np.testing.assert_allclose(
+            logits_of(params, config, ENCODER[:1], tokens[:, :length]), whole[:, :length], atol=1e-5
+        )
