@@ -22,7 +22,7 @@ _LABEL = (
 _NUMBER = r"[\s*_]*(?:\(?\s*#?\d+(?:\.\d+)?\s*[a-z]?\s*\)?)?[\s*_\"'”`]*"
 _LINE = re.compile(rf"^{_MARKS}{_LABEL}{_NUMBER}[:：][\s*_]*(?P<value>.*)$", re.IGNORECASE)
 _INLINE = re.compile(
-    r"(?<=\S)[\s,;|\\]+(?=[\"'“*_]*"
+    r"(?<=\S)[\s,;|\\]+(?:[-–—]+\s+)?(?=[\"'“*_]*"
     r"(?:Opinion Target|Aspect|Sentiment|Reasoning)[ ]?\d*[\"'”*_]*[:：])"
 )
 _REMARK = re.compile(

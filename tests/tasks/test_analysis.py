@@ -18,6 +18,7 @@ BLOCK = Block("wine list", "Drinks", "Very Positive", "It is great.")
         "**Opinion Target 1:** wine list\n**Aspect:** Drinks\n**Sentiment:** Very Positive\n**Reasoning:** It is great.",
         "- Target: 'wine list'\n- Aspect 1: Drinks\n- Sentiment 1: Very Positive\n- Reasoin: It is great.",
         "Opinion Target 1: 'wine list' Aspect: Drinks Sentiment: Very Positive Reasoning: It is great.",
+        'Opinion Target 1: "wine list" -- Aspect: Drinks - Sentiment: Very Positive -- Reasoning: It is great.',
         '{\n "OpinionTarget": "wine list",\n "Aspect": "Drinks",\n "Sentiment": "Very Positive",\n "Reasoning": "It is great."\n}',
         "Opinion Target 1: wine list\n\nAspect: Drinks\n\nSentiment: Very Positive\n\nReasoning: It is\ngreat.",
         "Sure!\n\nOpinion Target 1: wine list\nAspect: Drinks\nSentiment: Very Positive\nReasoning: It is great.\n\nNote: that is all: no more.",
