@@ -6,8 +6,11 @@ optimizer's state by meaning. ``infeed`` beside it is the place in the data. Orb
 background, under a temporary name, and renames when all is written.
 """
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
+import absl.logging
 import flax.serialization
 import jax
 import numpy as np
@@ -232,20 +235,32 @@ def _restore(path: epath.Path, layout: Tree) -> Tree:
         restore_args=ocp.checkpoint_utils.construct_restore_args(layout),
         partial_restore=True,
     )
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+    with _reader(ocp.PyTreeCheckpointHandler()) as checkpointer:
         return checkpointer.restore(path / "state", args=args)
+
+
+@contextlib.contextmanager
+def _reader(handler: ocp.CheckpointHandler) -> Iterator[ocp.Checkpointer]:
+    """A checkpointer for one item of a checkpoint; Orbax would warn that it is not a whole one."""
+    verbosity = absl.logging.get_verbosity()
+    absl.logging.set_verbosity(absl.logging.ERROR)
+    try:
+        with ocp.Checkpointer(handler) as checkpointer:
+            yield checkpointer
+    finally:
+        absl.logging.set_verbosity(verbosity)
 
 
 def _read_infeed(path: epath.Path) -> dict[str, int]:
     if not (path / "infeed").is_dir():
         return {}
-    with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as checkpointer:
+    with _reader(ocp.JsonCheckpointHandler()) as checkpointer:
         return checkpointer.restore(path / "infeed")
 
 
 def _check_shapes(path: epath.Path, expected: Tree, message: str) -> None:
     """Raises ValueError that lists tensors of ``expected`` missing or misshapen at ``path``."""
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+    with _reader(ocp.PyTreeCheckpointHandler()) as checkpointer:
         metadata = checkpointer.metadata(path / "state").item_metadata.tree
     stored = {
         "/".join(k): tuple(v.shape) for k, v in flatten_dict(metadata).items() if v is not None
