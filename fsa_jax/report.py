@@ -132,10 +132,11 @@ def print_scores(runs: Sequence[Run]) -> None:
 
 
 def _scored(runs: Sequence[Run]):
+    """Yields (run, shown split, scores): development scores stand under the task's bare name."""
     for run in runs:
         for split, scores in run.scores.items():
             if "f1" in scores:
-                yield run, split, scores
+                yield run, split if "-" in split else f"{split} (dev)", scores
 
 
 def _cells(scores: dict[str, float]) -> list[str]:
