@@ -201,7 +201,7 @@ def claim_folder(options: Options, spec: base.Spec) -> None:
         "spec": dataclasses.asdict(spec),
         "shards": options.shards,
         "prompts": {
-            prompt.name: {"version": prompt.version, "sha256": prompt.sha256}
+            prompt.name: {"version": prompt.version, "kind": prompt.kind, "sha256": prompt.sha256}
             for prompt in options.prompts
         },
     }

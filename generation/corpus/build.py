@@ -68,12 +68,6 @@ def refuse_foreign_folder(root: Path, overwrite: bool) -> None:
         raise FileExistsError(
             f"{root} is not empty and holds no corpora; name another folder, or pass --overwrite"
         )
-    if (
-        names & {"understanding"}
-        and not names - {"understanding"}
-        and any((root / "understanding").iterdir())
-    ):
-        return
 
 
 def refuse_existing(root: Path, configs: Iterable[str], overwrite: bool) -> None:

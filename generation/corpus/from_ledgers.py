@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import anl, files, ledger, prompting, quality
+from generation import anl, files, ledger, quality
 from generation.corpus import build as building
 from generation.corpus.records import Example
 from generation.records import OK, LedgerRow
@@ -81,6 +81,8 @@ class LedgerReader:
             paths, requests = check_whole(folder)
             self.paths += paths
             self.expected = (self.expected or 0) + requests
+        # What each run was: its teacher, and its prompts with their kinds.
+        self.runs = {path.parent: _run_of(path.parent) for path in self.paths}
         self.rows = 0
         self.bad: collections.Counter[str] = collections.Counter()
 
@@ -101,10 +103,10 @@ class LedgerReader:
                         "overlap"
                     )
                 self.rows += 1
-                yield from self._examples(row)
+                yield from self._examples(row, self.runs[path.parent]["prompts"])
 
-    def _examples(self, row: LedgerRow) -> Iterator[Example]:
-        kind = "anl" if row.prompt.startswith("anl") else "rw"
+    def _examples(self, row: LedgerRow, prompts: dict[str, Any]) -> Iterator[Example]:
+        kind = prompts.get(row.prompt, {}).get("kind", "anl" if row.prompt == "anl" else "rw")
         targets = quality.training_text(kind, row.response or "") if row.status == OK else ""
         yield self._example(row, row.prompt, targets)
         if self.ablations and row.prompt == "anl":
@@ -143,8 +145,13 @@ class LedgerReader:
             "ledgers": {
                 f"{path.parent.name}/{path.name}": files.sha256(path) for path in self.paths
             },
-            "prompts": {name: prompting.load(name).sha256 for name in prompting.shipped()},
+            "runs": {folder.name: self.runs[folder] for folder in sorted(self.runs)},
         }
+
+
+def _run_of(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    return files.parse_object(path.read_bytes()) if path.exists() else {"prompts": {}}
 
 
 def build_from_ledgers(reader: LedgerReader, settings: building.Settings) -> building.Outcome:

@@ -91,6 +91,8 @@ def test_contract(runs, tmp_path):
     assert manifest["statuses"] == {"ok": 60}
     assert manifest["splits"] == {"train": len(train), "validation": len(validation)}
     assert set(manifest["ledgers"]) == {f"run/ledger-0000{n}-of-00002.jsonl" for n in (0, 1)}
+    assert manifest["runs"]["run"]["spec"]["model"] == "lexicon"
+    assert set(manifest["runs"]["run"]["prompts"]) == {"anl", "rw"}
     assert "vocabulary" not in manifest
 
 
