@@ -42,8 +42,9 @@ setup(
         "tasks": ["*.txt", "*.yaml"],
     },
     install_requires=[
-        "absl-py",
+        "absl-py>=2.0",
         "clu>=0.0.12",
+        "etils>=1.12",
         "filelock>=3.16",
         "flax>=0.12",
         "gin-config>=0.5",
@@ -59,7 +60,6 @@ setup(
         "safetensors>=0.6",
         "sentencepiece>=0.2.1",
         "seqio>=0.0.20",
-        "tenacity>=9.0",
         "tensorboard>=2.20",  # clu imports it without asking for it
         "tensorflow>=2.20",
         "tensorflow-datasets>=4.9.9",
@@ -72,7 +72,7 @@ setup(
         "cuda": ["jax[cuda13]>=0.10"],
         "torch": ["torch>=2.9"],
         "vllm": ["vllm>=0.11"],
-        "ray": ["ray[default]>=2.50"],
+        "ray": ["ray>=2.50"],
         "reviews": ["datasketch>=1.6"],  # near-duplicates
         "beam": ["apache-beam>=2.70"],  # with tasks/beam_requirements.txt as constraints
         "label-studio": ["label-studio-sdk>=2.0"],
