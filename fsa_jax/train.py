@@ -23,7 +23,7 @@ from fsa_jax.monitor import Monitor
 from fsa_jax.network import T5Config
 from fsa_jax.preemption import StopSignal
 from fsa_jax.run_config import CheckpointConfig, DataConfig, EvaluationConfig, ParallelConfig
-from fsa_jax.train_step import LossConfig, Program, TrainState
+from fsa_jax.train_step import LossConfig, Metrics, Program, TrainState
 
 OptimizerFn = Callable[..., optax.GradientTransformation]
 ScheduleFn = Callable[..., optax.Schedule]
@@ -192,6 +192,7 @@ class _Run:
         """Makes the updates that are left; returns the state and the last evaluation."""
         first = step = int(state.step)
         previous: tuple[int, Any, BatchInfo] | None = None
+        window: list[Metrics] = []
         results: dict[str, float] = {}
         feed = prefetch_to_device(self.batches, self._put)
         with feed, StopSignal() as stop:
@@ -209,13 +210,15 @@ class _Run:
                 # The step before has ended by now: reading its loss does not hold up this one.
                 self._check_finite(previous)
                 previous, place = (step, metrics, info), info.state
+                window.append(metrics)
                 step += 1
                 self.monitor.count(info.examples, info.target_tokens)
                 self.profiler.after(step, metrics)
                 if step % self.log_period == 0 or step == self.steps:
-                    scalars = {key: float(value) for key, value in metrics.items()}
+                    scalars = _mean_over_tokens(window)
                     scalars["learning_rate"] = float(self.schedule(step - 1))
                     self.monitor.log(step, scalars, feed.wait_seconds)
+                    window = []
                 results = self._evaluate_and_save(state, place, step, previous) or results
         return state, results
 
@@ -261,6 +264,13 @@ class _Run:
             f"{names}, … ({info.examples} examples); last good checkpoint: {good}; lower the "
             "learning rate, or look at these examples"
         )
+
+
+def _mean_over_tokens(window: list[Metrics]) -> dict[str, float]:
+    """Means of the steps' metrics, each step with the weight of its target tokens."""
+    columns = {name: np.array([m[name] for m in jax.device_get(window)]) for name in window[0]}
+    tokens = columns.pop("tokens")
+    return {name: float(np.average(x, weights=tokens)) for name, x in columns.items()}
 
 
 class _Profiler:
