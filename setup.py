@@ -39,7 +39,8 @@ setup(
         "generation.lexicon": ["*.yaml"],
         "generation.world": ["*.yaml"],
         "generation": ["prompts/*.yaml", "requirements.txt"],
-        "tasks": ["*.txt", "*.yaml"],
+        "tasks": ["*.txt", "README.md"],
+        "tasks.builders": ["*/*.tsv"],
     },
     install_requires=[
         "absl-py>=2.0",
@@ -48,6 +49,7 @@ setup(
         "filelock>=3.16",
         "flax>=0.12",
         "gin-config>=0.5",
+        "importlib_resources>=6.0",  # tensorflow-datasets uses it without asking for it
         "jax>=0.10",
         "matplotlib>=3.9",
         "numpy>=2.0",
@@ -81,7 +83,7 @@ setup(
             "t5x @ git+https://github.com/google-research/t5x"
             "@cc342d419ec3e3e9c4bf1df33c82330cafdc1e16"
         ],
-        "dev": ["mypy>=1.18", "pytest>=8.4", "pytest-xdist>=3.8", "ruff>=0.14", "types-PyYAML"],
+        "dev": ["dill>=0.3.8", "mypy>=1.18", "pytest>=8.4", "pytest-xdist>=3.8", "ruff>=0.14", "types-PyYAML"],
     },
     entry_points={
         "console_scripts": ["fsa = fsa_jax.cli:fsa_main", "t5x = fsa_jax.cli:t5x_main"],

@@ -98,7 +98,7 @@ def read_reviews(path: Path) -> Iterator[Review]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """What became of one request (DESIGN section 3).
+    """What became of one request.
 
     Attributes:
         key: sha256 over all that decides the answer (``ledger.request_key``).

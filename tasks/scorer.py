@@ -1,7 +1,6 @@
 """The one scorer of students and LLMs: prediction rows, their counts, and F1 from the counts.
 
-A *prediction row* explains one output: `id, task, raw, parsed, gold, matches, reason` (DESIGN
-section 3), and beside them `text`, the sub-sets it belongs to (`implicit, multiple, hard`),
+A *prediction row* explains one output: `id, task, raw, parsed, gold, matches, reason`, and beside them `text`, the sub-sets it belongs to (`implicit, multiple, hard`),
 `unparsed` (parts of the output that are no unit), and `reference` (the units by the paper's rule,
 where that can be applied). Every score is a function of the rows alone.
 

@@ -15,7 +15,7 @@ from generation.corpus import tfds_files
 from generation.corpus.records import Counts, Example, Sorter, in_validation
 from generation.records import OK
 
-# Besides `understanding`, what a data root may hold already (DESIGN section 3).
+# Besides `understanding`, what a data root may hold already.
 _ROOT_FOLDERS = frozenset({"understanding", "fsa", "asqp", "acos"})
 
 
