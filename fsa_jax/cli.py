@@ -29,26 +29,26 @@ _COMMANDS = {
 
 
 class _LazyGroup(typer.core.TyperGroup):
-    """A group that imports a command's module when the command is called for."""
+    """A group that imports a command's module only when that command is run."""
 
     def list_commands(self, ctx) -> list[str]:
         return list(_COMMANDS)
 
     def get_command(self, ctx, name: str):
-        if name not in _COMMANDS:
-            return None
-        module, attribute, help_line = _COMMANDS[name]
-        if ctx.resilient_parsing or (len(sys.argv) > 1 and sys.argv[1] in ("--help", "-h")):
-            return typer.core.TyperCommand(name, help=help_line)
-        found = getattr(importlib.import_module(module), attribute)
-        if isinstance(found, typer.Typer):
-            command = typer.main.get_command(found)
-        else:
-            app = typer.Typer(add_completion=False)
-            app.command(name)(found)
-            command = typer.main.get_command(app)
+        """Returns what help needs to list the command."""
+        return typer.core.TyperCommand(name, help=_COMMANDS[name][2]) if name in _COMMANDS else None
+
+    def resolve_command(self, ctx, args):
+        """Returns the command itself, to run it."""
+        name, _, rest = super().resolve_command(ctx, args)
+        module, attribute, _ = _COMMANDS[str(name)]
+        app = getattr(importlib.import_module(module), attribute)
+        if not isinstance(app, typer.Typer):
+            function, app = app, typer.Typer(add_completion=False)
+            app.command(name)(function)
+        command = typer.main.get_command(app)
         command.name = name
-        return command
+        return name, command, rest
 
 
 fsa = typer.Typer(
