@@ -4,6 +4,7 @@
 ``gin/runs/finetune.gin``). It is the same on one CPU and on a pod: every host calls it.
 """
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -98,71 +99,61 @@ def train(
         loss_config=loss,
     )
 
-    # -------------------------------------------------------------------- weights
-    lines: list[str] = []
-    saved = Checkpoints(model_dir, model, program.abstract, checkpoint.keep, evaluation.best_metric)
-    state, place = restore.restore_or_init(
-        program,
-        model,
-        saved,
-        resume_path=checkpoint.resume_path,
-        initial_path=checkpoint.initial_path,
-        rng=jax.random.key(seed),
-        say=lines.append,
-    )
-    if place:
-        batches.restore(place)
-    manifest.write(
-        model_dir,
-        mixture_or_task_name=data.mixture_or_task_name,
-        model=dataclasses.asdict(model),
-        steps=steps,
-        seed=seed,
-        data_fingerprint=batches.table.fingerprint,
-    )
+    with contextlib.ExitStack() as closing:
+        # -------------------------------------------------------------------- weights
+        lines: list[str] = []
+        saved = Checkpoints(
+            model_dir, model, program.abstract, checkpoint.keep, evaluation.best_metric
+        )
+        state, place = restore.restore_or_init(
+            program,
+            model,
+            saved,
+            resume_path=checkpoint.resume_path,
+            initial_path=checkpoint.initial_path,
+            rng=jax.random.key(seed),
+            say=lines.append,
+        )
+        if place:
+            batches.restore(place)
+        manifest.write(
+            model_dir,
+            mixture_or_task_name=data.mixture_or_task_name,
+            model=dataclasses.asdict(model),
+            steps=steps,
+            seed=seed,
+            data_fingerprint=batches.table.fingerprint,
+        )
 
-    # -------------------------------------------------------------------- steps
-    monitor = Monitor(
-        model_dir,
-        steps,
-        int(state.step),
-        flops.train_flops(model, data.batch_size, *(batches.lengths[f] for f in _FEATURES)),
-        flops.matmul_peak(model.dtype) * jax.device_count(),
-        write=jax.process_index() == 0,
-    )
-    for line in (*lines, _describe(model, program, batches, data, epoch_steps)):
-        monitor.say(line)
-    run = _Run(
-        steps=steps,
-        eval_period=evaluation.period or epoch_steps,
-        save_period=checkpoint.period or evaluation.period or epoch_steps,
-        log_period=log_period,
-        schedule=schedule,
-        program=program,
-        batches=batches,
-        saved=saved,
-        monitor=monitor,
-        evaluator=Evaluator(program, model, model_dir, data, evaluation, monitor),
-        keeps_best=evaluation.best_metric is not None,
-        profiler=_Profiler(model_dir, profile_steps),
-        started=started,
-    )
-    try:
+        # -------------------------------------------------------------------- steps
+        monitor = Monitor(
+            model_dir,
+            steps,
+            int(state.step),
+            flops.train_flops(model, data.batch_size, *(batches.lengths[f] for f in _FEATURES)),
+            flops.matmul_peak(model.dtype) * jax.device_count(),
+            write=jax.process_index() == 0,
+        )
+        closing.callback(monitor.close)
+        for line in (*lines, _describe(model, program, batches, data, epoch_steps)):
+            monitor.say(line)
+        run = _Run(
+            steps=steps,
+            eval_period=evaluation.period or epoch_steps,
+            save_period=checkpoint.period or evaluation.period or epoch_steps,
+            log_period=log_period,
+            schedule=schedule,
+            program=program,
+            batches=batches,
+            saved=saved,
+            monitor=monitor,
+            evaluator=Evaluator(program, model, model_dir, data, evaluation, monitor),
+            keeps_best=evaluation.best_metric is not None,
+            profiler=_Profiler(model_dir, profile_steps),
+            started=started,
+        )
         state, results = run.fit(state, place or {}, jax.random.key(seed + 1))
-
-        # ---------------------------------------------------------------- end
-        saved.wait()
-        if evaluation.final_splits:
-            best = saved.best_step
-            if best not in (None, int(state.step)):
-                state, _ = saved.restore(best)
-            for split in evaluation.final_splits:
-                found = run.evaluator.scores(state.params, int(state.step), split, f"-{split}")
-                results |= {f"{split}/{key}": value for key, value in found.items()}
-    finally:
-        saved.close()
-        monitor.close()
-    return results
+        return results | run.score_best(state, evaluation.final_splits)
 
 
 _FEATURES = ("inputs", "targets")
@@ -221,6 +212,18 @@ class _Run:
                     window = []
                 results = self._evaluate_and_save(state, place, step, previous) or results
         return state, results
+
+    def score_best(self, state: TrainState, splits: tuple[str, ...]) -> dict[str, float]:
+        """Scores the best checkpoint on the final splits, as ``<split>/<metric>``."""
+        self.saved.wait()
+        best = self.saved.best_step
+        if splits and best not in (None, int(state.step)):
+            state, _ = self.saved.restore(best)
+        scores: dict[str, float] = {}
+        for split in splits:
+            found = self.evaluator.scores(state.params, int(state.step), split, f"-{split}")
+            scores |= {f"{split}/{name}": value for name, value in found.items()}
+        return scores
 
     def _put(self, batch):
         return partitioning.put_batch(batch, self.program.mesh)
