@@ -119,9 +119,12 @@ class Checkpoints:
             step_prefix=PREFIX,
             preservation_policy=policies.AnyPreservationPolicy(preserve),
             best_fn=(lambda metrics: metrics[best_metric]) if best_metric else None,
-            cleanup_tmp_directories=True,
             save_root_metadata=False,
         )
+        # Orbax's own cleaning runs in a thread that outlives a run which ends at once.
+        if jax.process_index() == 0 and self.directory.exists():
+            for unfinished in self.directory.glob(f"{PREFIX}_*.orbax-checkpoint-tmp*"):
+                unfinished.rmtree()
         self._manager = ocp.CheckpointManager(
             self.directory, options=options, item_names=("state", "infeed")
         )

@@ -135,3 +135,12 @@ def test_relative_paths_become_absolute_and_urls_stay(tmp_path, monkeypatch):
     (tmp_path / "run/checkpoint_3/state").mkdir(parents=True)
     assert str(checkpoints.find_checkpoint("run")) == str(tmp_path / "run/checkpoint_3")
     assert str(checkpoints.absolute("gs://bucket/run")) == "gs://bucket/run"
+
+
+def test_what_a_killed_run_left_half_written_is_removed(tmp_path, program):
+    half = tmp_path / "checkpoint_3.orbax-checkpoint-tmp" / "state"
+    half.mkdir(parents=True)
+    run = manager(tmp_path, program)
+    assert run.latest_step is None
+    assert not half.exists()
+    run.close()
