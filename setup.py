@@ -83,7 +83,14 @@ setup(
             "t5x @ git+https://github.com/google-research/t5x"
             "@cc342d419ec3e3e9c4bf1df33c82330cafdc1e16"
         ],
-        "dev": ["dill>=0.3.8", "mypy>=1.18", "pytest>=8.4", "pytest-xdist>=3.8", "ruff>=0.14", "types-PyYAML"],
+        "dev": [
+            "dill>=0.3.8",
+            "mypy>=1.18",
+            "pytest>=8.4",
+            "pytest-xdist>=3.8",
+            "ruff>=0.14",
+            "types-PyYAML",
+        ],
     },
     entry_points={
         "console_scripts": ["fsa = fsa_jax.cli:fsa_main", "t5x = fsa_jax.cli:t5x_main"],

@@ -1,8 +1,9 @@
 """The one scorer of students and LLMs: prediction rows, their counts, and F1 from the counts.
 
-A *prediction row* explains one output: `id, task, raw, parsed, gold, matches, reason`, and beside them `text`, the sub-sets it belongs to (`implicit, multiple, hard`),
-`unparsed` (parts of the output that are no unit), and `reference` (the units by the paper's rule,
-where that can be applied). Every score is a function of the rows alone.
+A *prediction row* explains one output: `id, task, raw, parsed, gold, matches, reason`, and beside
+them `text`, the sub-sets it belongs to (`implicit, multiple, hard`), `unparsed` (parts of the
+output that are no unit), and `reference` (the units by the paper's rule, where that can be
+applied). Every score is a function of the rows alone.
 
 *Reference F1* is the paper's: precision is the share of predicted units found in the sentence's
 gold list, recall the share of gold units found among the predicted ones; duplicates count.
