@@ -21,7 +21,7 @@ from absl import logging
 from flax import traverse_util
 from flax.linen import meta
 
-from fsa_jax import network
+from fsa_jax import layers, network
 
 WEIGHTS = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
@@ -29,8 +29,8 @@ ROW_TENSORS = ("shared.weight", "lm_head.weight")
 ACTIVATIONS = {"relu": ("relu",), "gated-gelu": ("gelu", "linear")}
 # What the network fixes and an HF config may set: key, HF's default, the network's value.
 _FIXED = (
-    ("relative_attention_num_buckets", 32, network.NUM_BUCKETS),
-    ("relative_attention_max_distance", 128, network.MAX_DISTANCE),
+    ("relative_attention_num_buckets", 32, layers.NUM_BUCKETS),
+    ("relative_attention_max_distance", 128, layers.MAX_DISTANCE),
     ("layer_norm_epsilon", 1e-6, 1e-6),
     ("decoder_start_token_id", 0, 0),
     ("pad_token_id", 0, 0),
@@ -67,15 +67,15 @@ def config_from_hf(folder: str | Path) -> network.T5Config:
     fields = _read_json(path)
     _check_architecture(path, fields)
     try:
-        layers = fields["num_layers"]
+        count = fields["num_layers"]
         return network.T5Config(
             vocab_size=fields["vocab_size"],
             emb_dim=fields["d_model"],
             num_heads=fields["num_heads"],
             head_dim=fields["d_kv"],
             mlp_dim=fields["d_ff"],
-            num_encoder_layers=layers,
-            num_decoder_layers=fields.get("num_decoder_layers") or layers,
+            num_encoder_layers=count,
+            num_decoder_layers=fields.get("num_decoder_layers") or count,
             mlp_activations=ACTIVATIONS[fields.get("feed_forward_proj", "relu")],
             logits_via_embedding=_scales_output(fields),
         )

@@ -15,7 +15,7 @@ from absl import logging
 from flax import traverse_util
 from sentencepiece import sentencepiece_model_pb2
 
-from fsa_jax import hf, network
+from fsa_jax import hf, layers, network
 
 NEWLINE = "[NL]"
 SENTINELS = 100
@@ -154,8 +154,8 @@ def _hf_config(config: network.T5Config, rows: int) -> dict[str, Any]:
         "feed_forward_proj": "gated-gelu" if gated else "relu",
         "tie_word_embeddings": config.logits_via_embedding,
         "scale_decoder_outputs": config.logits_via_embedding,
-        "relative_attention_num_buckets": network.NUM_BUCKETS,
-        "relative_attention_max_distance": network.MAX_DISTANCE,
+        "relative_attention_num_buckets": layers.NUM_BUCKETS,
+        "relative_attention_max_distance": layers.MAX_DISTANCE,
         "layer_norm_epsilon": 1e-6,
         "dropout_rate": 0.1,
         "decoder_start_token_id": 0,

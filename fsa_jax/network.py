@@ -13,19 +13,28 @@ they are differences.
 """
 
 import dataclasses
-from typing import Any
+import operator
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-NUM_BUCKETS = 32
-MAX_DISTANCE = 128
+from fsa_jax.layers import (
+    Array,
+    Attention,
+    Cache,
+    Mlp,
+    RelativePositionBias,
+    RMSNorm,
+    dropout,
+    fan_in,
+    partitioned,
+)
+
 MASKED = -1e10  # added to the logits of keys that a query must not see
 
-Array = jax.Array
-Cache = Any  # a pytree of one layer's (or all layers') keys and values
 
 _REMAT_POLICIES = {
     "none": None,
@@ -87,198 +96,14 @@ class T5Config:
         return dataclasses.replace(self, dropout_rate=0.0)
 
 
-def _partitioned(init, *axes: str):
-    return nn.with_logical_partitioning(init, axes)
-
-
-def _fan_in(*axes: str, scale: float = 1.0, kind="truncated_normal"):
-    return _partitioned(nn.initializers.variance_scaling(scale, "fan_in", kind), *axes)
-
-
-def _dense(features: int, init, dtype: str, name: str) -> nn.Dense:
-    return nn.Dense(features, use_bias=False, dtype=dtype, kernel_init=init, name=name)
-
-
-class RMSNorm(nn.Module):
-    """T5's layer norm: no mean, no bias, ε = 1e-6, computed in float32."""
-
-    dtype: str
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        scale = self.param("scale", _partitioned(nn.initializers.ones, "embed"), (x.shape[-1],))
-        x = x.astype(jnp.float32)
-        x = x * jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-6)
-        return (x * scale).astype(self.dtype)
-
-
-def _half_buckets(num_buckets: int) -> np.ndarray:
-    """Bucket of each distance 0 … MAX_DISTANCE; greater distances share the last one."""
-    distance = np.arange(MAX_DISTANCE + 1)
-    exact = num_buckets // 2
-    ratio = np.log(np.maximum(distance, 1) / exact) / np.log(MAX_DISTANCE / exact)
-    # The small push keeps exact powers from falling into the bucket below by rounding.
-    logarithmic = exact + (ratio * (num_buckets - exact) + 1e-9).astype(np.int32)
-    buckets = np.where(distance < exact, distance, np.minimum(logarithmic, num_buckets - 1))
-    return buckets.astype(np.int32)
-
-
-_ONE_WAY = _half_buckets(NUM_BUCKETS)
-_TWO_WAY = _half_buckets(NUM_BUCKETS // 2)
-
-
-def relative_bucket(offset: np.ndarray, bidirectional: bool) -> np.ndarray:
-    """Bucket of each offset (key position − query position), int32, same shape."""
-    if not bidirectional:
-        return _ONE_WAY[np.clip(-offset, 0, MAX_DISTANCE)]
-    side = NUM_BUCKETS // 2 * (offset > 0)
-    return (_TWO_WAY[np.minimum(np.abs(offset), MAX_DISTANCE)] + side).astype(np.int32)
-
-
-class RelativePositionBias(nn.Module):
-    """A learned bias per head and bucketed distance (Raffel et al. 2020, section 2.1)."""
-
-    num_heads: int
-    bidirectional: bool
-
-    @nn.compact
-    def __call__(self, length: int, positions: Array | None = None) -> Array:
-        """Returns (1, H, length, length), or with query ``positions`` (B,) (B, H, 1, length)."""
-        init = _partitioned(
-            nn.initializers.variance_scaling(1.0, "fan_avg", "uniform"), "heads", "relpos_buckets"
-        )
-        table = self.param("rel_embedding", init, (self.num_heads, NUM_BUCKETS))
-        if positions is not None:
-            distance = jnp.clip(positions[:, None] - jnp.arange(length), 0, MAX_DISTANCE)
-            return table[:, jnp.asarray(_ONE_WAY)[distance]].swapaxes(0, 1)[:, :, None]
-        # The bias is constant along diagonals: look up the 2·length − 1 offsets with a small
-        # product, then lay them out by shifting, whose gradient is a sum and no slow scatter.
-        offsets = np.arange(1 - length, length)
-        one_hot = np.eye(NUM_BUCKETS, dtype=np.float32)[
-            relative_bucket(offsets, self.bidirectional)
-        ]
-        diagonals = jnp.einsum("hb,ob->ho", table, one_hot, precision="highest")
-        return _toeplitz(diagonals, length)[None]
-
-
-def _toeplitz(diagonals: Array, length: int) -> Array:
-    """(H, 2·length − 1) → (H, length, length) with ``out[h, q, k] = in[h, k − q + length − 1]``."""
-    heads, count = diagonals.shape
-    rows = jnp.tile(jnp.pad(diagonals, ((0, 0), (0, 1))), (1, length))
-    # A row of count + 1 repeated, but read in rows of count: each row starts one to the left.
-    return rows[:, : length * count].reshape(heads, length, count)[:, :, length - 1 :]
-
-
-class Attention(nn.Module):
-    """Multi-head attention with unscaled queries, as in T5.
-
-    Attributes:
-      config: The network.
-      causal: Whether the biases hide all later keys: then those are not even computed, block of
-        queries by block of queries.
-    """
-
-    config: T5Config
-    causal: bool = False
-
-    @nn.compact
-    def __call__(self, x, source, cache=None, positions=None, biases=()) -> tuple[Array, Cache]:
-        """Attends from ``x`` to ``source``, to the cache, or to both.
-
-        Args:
-          x: Queries' input, (B, Q, D).
-          source: Keys' and values' input (B, K, D), or None to use the cache as it is.
-          cache: None, or ``{"key", "value"}`` of (B, H, K, C): one query's products with the keys
-            then read memory in order, which is several times faster than (B, K, H, C).
-          positions: With a cache: where ``source`` (B, 1, D) goes in it, (B,).
-          biases: Terms to add to the (B, H, Q, K) attention logits.
-
-        Returns:
-          The output (B, Q, D) and the keys and values used: (B, H, K, C) where a cache was given,
-          else (B, K, H, C).
-        """
-        cfg = self.config
-        joined = cfg.num_heads * cfg.head_dim
-
-        def heads(y):
-            return y.reshape(*y.shape[:-1], cfg.num_heads, cfg.head_dim)
-
-        init = _fan_in("embed", "joined_kv", kind="normal")
-        # T5 divides by √C at initialisation instead of at run time.
-        query_init = _fan_in("embed", "joined_kv", scale=1 / cfg.head_dim, kind="normal")
-        query = heads(_dense(joined, query_init, cfg.dtype, "query")(x))
-        if source is not None:
-            key = heads(_dense(joined, init, cfg.dtype, "key")(source))
-            value = heads(_dense(joined, init, cfg.dtype, "value")(source))
-            if cache is not None:
-                rows = jnp.arange(x.shape[0])
-                key = cache["key"].at[rows, :, positions].set(key[:, 0])
-                value = cache["value"].at[rows, :, positions].set(value[:, 0])
-        layout = "bkhc" if cache is None else "bhkc"
-        if source is not None:
-            cache = {"key": key, "value": value}
-
-        keys = cache["key"].shape[layout.index("k")]
-        kept = None
-        if cfg.dropout_rate:  # the same keys are dropped for all queries
-            kept = _dropout(cfg, ())(jnp.ones((x.shape[0], cfg.num_heads, 1, keys), cfg.dtype))
-        axis = layout.index("k")
-        outs = []
-        for begin, end, seen in _query_blocks(x.shape[1], keys, self.causal):
-            key, value = (
-                jax.lax.slice_in_dim(cache[n], 0, seen, axis=axis) for n in ("key", "value")
-            )
-            logits = jnp.einsum(
-                f"bqhc,{layout}->bhqk",
-                query[:, begin:end],
-                key,
-                preferred_element_type=jnp.float32,
-            )
-            for bias in biases:
-                logits = logits + bias[:, :, begin:end, :seen]
-            weights = jax.nn.softmax(logits).astype(cfg.dtype)
-            if kept is not None:
-                weights = weights * kept[..., :seen]
-            outs.append(jnp.einsum(f"bhqk,{layout}->bqhc", weights, value))
-        out = outs[0] if len(outs) == 1 else jnp.concatenate(outs, axis=1)
-        out = out.reshape(*out.shape[:-2], joined)
-        return _dense(x.shape[-1], _fan_in("joined_kv", "embed", kind="normal"), cfg.dtype, "out")(
-            out
-        ), cache
-
-
-def _query_blocks(queries: int, keys: int, causal: bool) -> list[tuple[int, int, int]]:
-    """Blocks (begin, end, keys seen) of queries; four where that saves much, else one."""
-    if not causal or queries != keys or queries < 256:
-        return [(0, queries, keys)]
-    size = -(-queries // 4)
-    begins = range(0, queries, size)
-    return [(b, min(b + size, queries), min(b + size, queries)) for b in begins]
-
-
-class Mlp(nn.Module):
-    """The feed-forward block: relu, or gated gelu (T5 1.1)."""
-
-    config: T5Config
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        cfg = self.config
-        gated = len(cfg.mlp_activations) > 1
-        hidden: Any = 1.0
-        for i, activation in enumerate(cfg.mlp_activations):
-            name = f"wi_{i}" if gated else "wi"
-            y = _dense(cfg.mlp_dim, _fan_in("embed", "mlp"), cfg.dtype, name)(x)
-            hidden = hidden * (y if activation == "linear" else getattr(nn, activation)(y))
-        hidden = _dropout(cfg)(hidden)
-        return _dense(x.shape[-1], _fan_in("mlp", "embed"), cfg.dtype, "wo")(hidden)
-
-
-def _dropout(cfg: T5Config, broadcast_dims=(-2,)) -> nn.Dropout:
-    """Dropout that drops a feature for the whole row at once, as T5X does."""
-    return nn.Dropout(
-        cfg.dropout_rate, broadcast_dims=broadcast_dims, deterministic=cfg.dropout_rate == 0
+def _attention(cfg: T5Config, name: str, causal: bool = False) -> Attention:
+    return Attention(
+        cfg.num_heads, cfg.head_dim, cfg.dtype, cfg.dropout_rate, causal=causal, name=name
     )
+
+
+def _mlp(cfg: T5Config) -> Mlp:
+    return Mlp(cfg.mlp_dim, cfg.mlp_activations, cfg.dtype, cfg.dropout_rate, name="mlp")
 
 
 def _constrain(x: Array) -> Array:
@@ -294,10 +119,10 @@ class EncoderLayer(nn.Module):
     def __call__(self, x: Array, cache: None, biases) -> tuple[Array, None]:
         cfg = self.config
         y = RMSNorm(cfg.dtype, name="pre_attention_layer_norm")(x)
-        y, _ = Attention(cfg, name="attention")(y, y, biases=biases)
-        x = x + _dropout(cfg)(y)
+        y, _ = _attention(cfg, "attention")(y, y, biases=biases)
+        x = x + dropout(cfg.dropout_rate)(y)
         y = RMSNorm(cfg.dtype, name="pre_mlp_layer_norm")(x)
-        x = x + _dropout(cfg)(Mlp(cfg, name="mlp")(y))
+        x = x + dropout(cfg.dropout_rate)(_mlp(cfg)(y))
         return _constrain(x), None
 
 
@@ -312,19 +137,19 @@ class DecoderLayer(nn.Module):
         cfg = self.config
         y = RMSNorm(cfg.dtype, name="pre_self_attention_layer_norm")(x)
         own = None if cache is None else cache["self"]
-        attention = Attention(cfg, causal=cache is None, name="self_attention")
+        attention = _attention(cfg, "self_attention", causal=cache is None)
         y, own = attention(y, y, own, positions, self_biases)
-        x = x + _dropout(cfg)(y)
+        x = x + dropout(cfg.dropout_rate)(y)
         y = RMSNorm(cfg.dtype, name="pre_cross_attention_layer_norm")(x)
         cross = None if encoded is not None else cache["cross"]
-        y, cross = Attention(cfg, name="encoder_decoder_attention")(
+        y, cross = _attention(cfg, "encoder_decoder_attention")(
             y, encoded, cross, biases=cross_biases
         )
         if encoded is not None:
             cross = {name: x.swapaxes(1, 2) for name, x in cross.items()}
-        x = x + _dropout(cfg)(y)
+        x = x + dropout(cfg.dropout_rate)(y)
         y = RMSNorm(cfg.dtype, name="pre_mlp_layer_norm")(x)
-        x = x + _dropout(cfg)(Mlp(cfg, name="mlp")(y))
+        x = x + dropout(cfg.dropout_rate)(_mlp(cfg)(y))
         return _constrain(x), None if cache is None else {"self": own, "cross": cross}
 
 
@@ -372,11 +197,11 @@ class Encoder(nn.Module):
     def __call__(self, x: Array, mask: Array) -> Array:
         cfg = self.config
         relative = RelativePositionBias(cfg.num_heads, True, name="relpos_bias")(x.shape[1])
-        x = _dropout(cfg)(x)
+        x = dropout(cfg.dropout_rate)(x)
         biases = (relative, _bias(mask))
         x, _ = _run_layers(EncoderLayer, cfg, cfg.num_encoder_layers, x, None, biases)
         x = RMSNorm(cfg.dtype, name="encoder_norm")(x)
-        return _dropout(cfg, broadcast_dims=())(x)
+        return dropout(cfg.dropout_rate, broadcast_dims=())(x)
 
 
 class OutputKernel(nn.Module):
@@ -386,7 +211,7 @@ class OutputKernel(nn.Module):
 
     @nn.compact
     def __call__(self, width: int) -> None:
-        self.param("kernel", _fan_in("embed", "vocab"), (width, self.vocab_size))
+        self.param("kernel", fan_in("embed", "vocab"), (width, self.vocab_size))
 
 
 class Decoder(nn.Module):
@@ -399,7 +224,7 @@ class Decoder(nn.Module):
         cfg = self.config
         length = y.shape[1] if caches is None else mask.shape[-1]
         relative = RelativePositionBias(cfg.num_heads, False, name="relpos_bias")(length, positions)
-        y = _dropout(cfg)(y)
+        y = dropout(cfg.dropout_rate)(y)
         y, caches = _run_layers(
             DecoderLayer,
             cfg,
@@ -411,7 +236,7 @@ class Decoder(nn.Module):
             (relative, _bias(mask)),
             (_bias(cross_mask),),
         )
-        y = _dropout(cfg)(RMSNorm(cfg.dtype, name="decoder_norm")(y))
+        y = dropout(cfg.dropout_rate)(RMSNorm(cfg.dtype, name="decoder_norm")(y))
         if not cfg.logits_via_embedding:
             OutputKernel(cfg.vocab_size, name="logits_dense")(cfg.emb_dim)
         return y, caches
@@ -438,7 +263,7 @@ class T5(nn.Module):
             cfg.vocab_size,
             cfg.emb_dim,
             dtype=cfg.dtype,
-            embedding_init=_partitioned(nn.initializers.normal(1.0), "vocab", "embed"),
+            embedding_init=partitioned(nn.initializers.normal(1.0), "vocab", "embed"),
         )
         self.encoder = Encoder(cfg)
         self.decoder = Decoder(cfg)
@@ -549,28 +374,30 @@ def init_params(config: T5Config, rng: Array):
 
 def unstack_layers(params, config: T5Config):
     """Stacked ``layers`` (of ``scan_layers``) to ``layers_0`` …, the layout of checkpoints."""
-    if not config.scan_layers:
-        return params
-    counts = {"encoder": config.num_encoder_layers, "decoder": config.num_decoder_layers}
-    out = dict(params)
-    for stack, count in counts.items():
-        own = dict(params[stack])
+
+    def unstack(own: dict, count: int) -> None:
         layers = own.pop("layers")
         for i in range(count):
-            own[f"layers_{i}"] = jax.tree.map(lambda x, i=i: x[i], layers)
-        out[stack] = own
-    return out
+            own[f"layers_{i}"] = jax.tree.map(operator.itemgetter(i), layers)
+
+    return _change_stacks(params, config, unstack)
 
 
 def stack_layers(params, config: T5Config):
     """The inverse of ``unstack_layers``."""
-    if not config.scan_layers:
-        return params
-    counts = {"encoder": config.num_encoder_layers, "decoder": config.num_decoder_layers}
-    out = dict(params)
-    for stack, count in counts.items():
-        own = dict(params[stack])
+
+    def stack(own: dict, count: int) -> None:
         layers = [own.pop(f"layers_{i}") for i in range(count)]
         own["layers"] = jax.tree.map(lambda *xs: jnp.stack(xs), *layers)
-        out[stack] = own
-    return out
+
+    return _change_stacks(params, config, stack)
+
+
+def _change_stacks(params, config: T5Config, change: Callable[[dict, int], None]):
+    """Lets ``change`` work on copies of encoder and decoder; as it is without ``scan_layers``."""
+    if not config.scan_layers:
+        return params
+    stacks = {name: dict(params[name]) for name in ("encoder", "decoder")}
+    change(stacks["encoder"], config.num_encoder_layers)
+    change(stacks["decoder"], config.num_decoder_layers)
+    return {**params, **stacks}

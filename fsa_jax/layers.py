@@ -1,0 +1,227 @@
+"""The parts of a T5 layer: norm, relative positions, attention, feed-forward, dropout.
+
+Letters in the shape comments are those of ``network.py``. Parameters' names, shapes and initial
+values are those of T5X (``t5x/examples/t5/layers.py``), so that checkpoints go both ways.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+NUM_BUCKETS = 32
+MAX_DISTANCE = 128
+
+Array = jax.Array
+Cache = Any  # a pytree of one layer's (or all layers') keys and values
+
+
+def partitioned(init, *axes: str):
+    """The initializer ``init`` of a parameter with these logical axes (``partitioning.py``)."""
+    return nn.with_logical_partitioning(init, axes)
+
+
+def fan_in(*axes: str, scale: float = 1.0, kind="truncated_normal"):
+    """An initializer of variance ``scale`` / fan-in for a matrix with these logical axes."""
+    return partitioned(nn.initializers.variance_scaling(scale, "fan_in", kind), *axes)
+
+
+def _dense(features: int, init, dtype: str, name: str) -> nn.Dense:
+    return nn.Dense(features, use_bias=False, dtype=dtype, kernel_init=init, name=name)
+
+
+class RMSNorm(nn.Module):
+    """T5's layer norm: no mean, no bias, ε = 1e-6, computed in float32."""
+
+    dtype: str
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Norms the last axis."""
+        scale = self.param("scale", partitioned(nn.initializers.ones, "embed"), (x.shape[-1],))
+        x = x.astype(jnp.float32)
+        x = x * jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-6)
+        return (x * scale).astype(self.dtype)
+
+
+def _half_buckets(num_buckets: int) -> np.ndarray:
+    """Bucket of each distance 0 … MAX_DISTANCE; greater distances share the last one."""
+    distance = np.arange(MAX_DISTANCE + 1)
+    exact = num_buckets // 2
+    ratio = np.log(np.maximum(distance, 1) / exact) / np.log(MAX_DISTANCE / exact)
+    # The small push keeps exact powers from falling into the bucket below by rounding.
+    logarithmic = exact + (ratio * (num_buckets - exact) + 1e-9).astype(np.int32)
+    buckets = np.where(distance < exact, distance, np.minimum(logarithmic, num_buckets - 1))
+    return buckets.astype(np.int32)
+
+
+_ONE_WAY = _half_buckets(NUM_BUCKETS)
+_TWO_WAY = _half_buckets(NUM_BUCKETS // 2)
+
+
+def relative_bucket(offset: np.ndarray, bidirectional: bool) -> np.ndarray:
+    """Bucket of each offset (key position − query position), int32, same shape."""
+    if not bidirectional:
+        return _ONE_WAY[np.clip(-offset, 0, MAX_DISTANCE)]
+    side = NUM_BUCKETS // 2 * (offset > 0)
+    return (_TWO_WAY[np.minimum(np.abs(offset), MAX_DISTANCE)] + side).astype(np.int32)
+
+
+class RelativePositionBias(nn.Module):
+    """A learned bias per head and bucketed distance (Raffel et al. 2020, section 2.1)."""
+
+    num_heads: int
+    bidirectional: bool
+
+    @nn.compact
+    def __call__(self, length: int, positions: Array | None = None) -> Array:
+        """Returns (1, H, length, length), or with query ``positions`` (B,) (B, H, 1, length)."""
+        init = partitioned(
+            nn.initializers.variance_scaling(1.0, "fan_avg", "uniform"), "heads", "relpos_buckets"
+        )
+        table = self.param("rel_embedding", init, (self.num_heads, NUM_BUCKETS))
+        if positions is not None:
+            distance = jnp.clip(positions[:, None] - jnp.arange(length), 0, MAX_DISTANCE)
+            return table[:, jnp.asarray(_ONE_WAY)[distance]].swapaxes(0, 1)[:, :, None]
+        # The bias is constant along diagonals: look up the 2·length − 1 offsets with a small
+        # product, then lay them out by shifting, whose gradient is a sum and no slow scatter.
+        offsets = np.arange(1 - length, length)
+        one_hot = np.eye(NUM_BUCKETS, dtype=np.float32)[
+            relative_bucket(offsets, self.bidirectional)
+        ]
+        diagonals = jnp.einsum("hb,ob->ho", table, one_hot, precision="highest")
+        return _toeplitz(diagonals, length)[None]
+
+
+def _toeplitz(diagonals: Array, length: int) -> Array:
+    """(H, 2·length − 1) → (H, length, length) with ``out[h, q, k] = in[h, k − q + length − 1]``."""
+    heads, count = diagonals.shape
+    rows = jnp.tile(jnp.pad(diagonals, ((0, 0), (0, 1))), (1, length))
+    # A row of count + 1 repeated, but read in rows of count: each row starts one to the left.
+    return rows[:, : length * count].reshape(heads, length, count)[:, :, length - 1 :]
+
+
+class Attention(nn.Module):
+    """Multi-head attention with unscaled queries, as in T5.
+
+    Attributes:
+      num_heads: Heads H.
+      head_dim: Size of one head C.
+      dtype: Type of the activations; logits and softmax are float32.
+      dropout_rate: Share of keys that are dropped, the same for all queries, as in T5X.
+      causal: Whether the biases hide all later keys: then those are not even computed, block of
+        queries by block of queries.
+    """
+
+    num_heads: int
+    head_dim: int
+    dtype: str
+    dropout_rate: float = 0.0
+    causal: bool = False
+
+    @nn.compact
+    def __call__(self, x, source, cache=None, positions=None, biases=()) -> tuple[Array, Cache]:
+        """Attends from ``x`` to ``source``, to the cache, or to both.
+
+        Args:
+          x: Queries' input, (B, Q, D).
+          source: Keys' and values' input (B, K, D), or None to use the cache as it is.
+          cache: None, or ``{"key", "value"}`` of (B, H, K, C): one query's products with the keys
+            then read memory in order, which is several times faster than (B, K, H, C).
+          positions: With a cache: where ``source`` (B, 1, D) goes in it, (B,).
+          biases: Terms to add to the (B, H, Q, K) attention logits.
+
+        Returns:
+          The output (B, Q, D) and the keys and values used: (B, H, K, C) where a cache was given,
+          else (B, K, H, C).
+        """
+        # T5 divides by √C at initialisation instead of at run time.
+        query = self._project("query", scale=1 / self.head_dim)(x)
+        layout = "bkhc" if cache is None else "bhkc"
+        if source is not None:
+            new = {name: self._project(name)(source) for name in ("key", "value")}
+            if cache is not None:
+                rows = jnp.arange(x.shape[0])
+                new = {n: cache[n].at[rows, :, positions].set(x[:, 0]) for n, x in new.items()}
+            cache = new
+        out = self._attend(query, cache, layout, biases)
+        init = fan_in("joined_kv", "embed", kind="normal")
+        return _dense(x.shape[-1], init, self.dtype, "out")(out), cache
+
+    def _project(self, name: str, scale: float = 1.0):
+        """The product (B, T, D) → (B, T, H, C) called ``name``."""
+        init = fan_in("embed", "joined_kv", scale=scale, kind="normal")
+        dense = _dense(self.num_heads * self.head_dim, init, self.dtype, name)
+        return lambda x: dense(x).reshape(*x.shape[:-1], self.num_heads, self.head_dim)
+
+    def _attend(self, query: Array, cache: Cache, layout: str, biases) -> Array:
+        """Softmax-weighted means of the values, (B, Q, H · C)."""
+        axis = layout.index("k")
+        keys = cache["key"].shape[axis]
+        kept = None
+        if self.dropout_rate:
+            ones = jnp.ones((query.shape[0], self.num_heads, 1, keys), self.dtype)
+            kept = dropout(self.dropout_rate, broadcast_dims=())(ones)
+        outs = []
+        for begin, end, seen in _query_blocks(query.shape[1], keys, self.causal):
+            key, value = (
+                jax.lax.slice_in_dim(cache[n], 0, seen, axis=axis) for n in ("key", "value")
+            )
+            logits = jnp.einsum(
+                f"bqhc,{layout}->bhqk",
+                query[:, begin:end],
+                key,
+                preferred_element_type=jnp.float32,
+            )
+            for bias in biases:
+                logits = logits + bias[:, :, begin:end, :seen]
+            weights = jax.nn.softmax(logits).astype(self.dtype)
+            if kept is not None:
+                weights = weights * kept[..., :seen]
+            outs.append(jnp.einsum(f"bhqk,{layout}->bqhc", weights, value))
+        out = outs[0] if len(outs) == 1 else jnp.concatenate(outs, axis=1)
+        return out.reshape(*out.shape[:-2], -1)
+
+
+def _query_blocks(queries: int, keys: int, causal: bool) -> list[tuple[int, int, int]]:
+    """Blocks (begin, end, keys seen) of queries; four where that saves much, else one."""
+    if not causal or queries != keys or queries < 256:
+        return [(0, queries, keys)]
+    size = -(-queries // 4)
+    begins = range(0, queries, size)
+    return [(b, min(b + size, queries), min(b + size, queries)) for b in begins]
+
+
+class Mlp(nn.Module):
+    """The feed-forward block: relu, or gated gelu (T5 1.1).
+
+    Attributes:
+      mlp_dim: Width F.
+      activations: One a factor: ``("relu",)``, ``("gelu", "linear")``.
+      dtype: Type of the activations.
+      dropout_rate: Dropout of the hidden layer.
+    """
+
+    mlp_dim: int
+    activations: tuple[str, ...]
+    dtype: str
+    dropout_rate: float = 0.0
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """(…, D) → (…, D)."""
+        gated = len(self.activations) > 1
+        hidden: Any = 1.0
+        for i, activation in enumerate(self.activations):
+            name = f"wi_{i}" if gated else "wi"
+            y = _dense(self.mlp_dim, fan_in("embed", "mlp"), self.dtype, name)(x)
+            hidden = hidden * (y if activation == "linear" else getattr(nn, activation)(y))
+        hidden = dropout(self.dropout_rate)(hidden)
+        return _dense(x.shape[-1], fan_in("mlp", "embed"), self.dtype, "wo")(hidden)
+
+
+def dropout(rate: float, broadcast_dims: tuple[int, ...] = (-2,)) -> nn.Dropout:
+    """Dropout that drops a feature for the whole row at once, as T5X does; off where rate is 0."""
+    return nn.Dropout(rate, broadcast_dims=broadcast_dims, deterministic=rate == 0)
