@@ -106,6 +106,7 @@ def train(
     _load(gin_file, ctx.args, gin_bindings, gin_search_paths)
     import gin
 
+    _use_compile_cache()
     if dry_run:
         from fsa_jax import dry_run as dry
         from fsa_jax import train as module
@@ -150,6 +151,7 @@ def _run(mode, function, engine, gin_file, args, gin_bindings, search_paths) -> 
         _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths)
         return
     _load(gin_file, args, gin_bindings, search_paths)
+    _use_compile_cache()
     import gin
 
     from fsa_jax import answer
@@ -163,6 +165,12 @@ def _load(gin_file, args, gin_bindings, search_paths) -> None:
     _import_quietly("seqio")
     bindings = [*(gin_bindings or []), *gin_config.read_flags(args)]
     gin_config.load(gin_file, bindings, [path for path in search_paths.split(",") if path])
+
+
+def _use_compile_cache() -> None:
+    from fsa_jax import compile_cache
+
+    compile_cache.enable()
 
 
 def _import_quietly(module: str) -> None:

@@ -29,9 +29,10 @@ def predict(
     batch_size: Annotated[int, typer.Option(help="Texts decoded at once.")] = 64,
 ) -> None:
     """Let a student answer your own text."""
-    from fsa_jax import student
+    from fsa_jax import compile_cache, student
     from fsa_jax.search import DecodingConfig
 
+    compile_cache.enable()
     how = DecodingConfig(max_length=max_length, batch_size=batch_size)
     count = student.predict_file(student.load(checkpoint, task, module), inputs, output, how)
     if output:

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -84,8 +84,7 @@ def train(
     train_step.check_batch_size(data.batch_size, mesh, parallel.micro_batches)
     check_vocabulary(data, model)
     batches = open_batches(data, data.split, seed, shuffle=True)
-    rows = batches.num_examples / batches.examples_per_row
-    epoch_steps = math.ceil(rows / data.batch_size)
+    epoch_steps = math.ceil(batches.num_examples / batches.examples_per_row / data.batch_size)
     steps = total_steps if total_steps is not None else (epochs or 0) * epoch_steps
     if steps < 1:
         raise ValueError("nothing to train: give TRAIN_STEPS or TRAIN_EPOCHS, at least 1")
@@ -99,43 +98,33 @@ def train(
         loss_config=loss,
     )
 
-    with contextlib.ExitStack() as closing:
-        # -------------------------------------------------------------------- weights
-        lines: list[str] = []
-        saved = Checkpoints(
-            model_dir, model, program.abstract, checkpoint.keep, evaluation.best_metric
-        )
-        state, place = restore.restore_or_init(
-            program,
-            model,
-            saved,
-            resume_path=checkpoint.resume_path,
-            initial_path=checkpoint.initial_path,
-            rng=jax.random.key(seed),
-            say=lines.append,
-        )
-        if place:
-            batches.restore(place)
-        manifest.write(
-            model_dir,
-            mixture_or_task_name=data.mixture_or_task_name,
-            model=dataclasses.asdict(model),
-            steps=steps,
-            seed=seed,
-            data_fingerprint=batches.table.fingerprint,
-        )
+    # -------------------------------------------------------------------- weights
+    lines: list[str] = []
+    saved = Checkpoints(model_dir, model, program.abstract, checkpoint.keep, evaluation.best_metric)
+    state, place = restore.restore_or_init(
+        program,
+        model,
+        saved,
+        resume_path=checkpoint.resume_path,
+        initial_path=checkpoint.initial_path,
+        rng=jax.random.key(seed),
+        say=lines.append,
+    )
+    if place:
+        batches.restore(place)
+    manifest.write(
+        model_dir,
+        mixture_or_task_name=data.mixture_or_task_name,
+        model=dataclasses.asdict(model),
+        steps=steps,
+        seed=seed,
+        data_fingerprint=batches.table.fingerprint,
+    )
 
-        # -------------------------------------------------------------------- steps
-        monitor = Monitor(
-            model_dir,
-            steps,
-            int(state.step),
-            flops.train_flops(model, data.batch_size, *(batches.lengths[f] for f in _FEATURES)),
-            flops.matmul_peak(model.dtype) * jax.device_count(),
-            write=jax.process_index() == 0,
-        )
-        closing.callback(monitor.close)
-        for line in (*lines, _describe(model, program, batches, data, epoch_steps)):
+    # -------------------------------------------------------------------- steps
+    lines.append(_describe(model, program, batches, data, epoch_steps))
+    with _open_monitor(model_dir, model, data, batches, steps, int(state.step)) as monitor:
+        for line in lines:
             monitor.say(line)
         run = _Run(
             steps=steps,
@@ -156,7 +145,25 @@ def train(
         return results | run.score_best(state, evaluation.final_splits)
 
 
-_FEATURES = ("inputs", "targets")
+@contextlib.contextmanager
+def _open_monitor(
+    model_dir: str,
+    model: T5Config,
+    data: DataConfig,
+    batches: TrainBatches,
+    steps: int,
+    first_step: int,
+) -> Iterator[Monitor]:
+    work = flops.train_flops(
+        model, data.batch_size, batches.lengths["inputs"], batches.lengths["targets"]
+    )
+    peak = flops.matmul_peak(model.dtype) * jax.device_count()
+    write = jax.process_index() == 0
+    monitor = Monitor(model_dir, steps, first_step, work, peak, write=write)
+    try:
+        yield monitor
+    finally:
+        monitor.close()
 
 
 @dataclasses.dataclass

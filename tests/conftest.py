@@ -2,6 +2,9 @@
 
 import os
 import pathlib
+import tempfile
+
+import pytest
 
 # Before anything imports JAX or TensorFlow: CPU only, eight simulated devices for the sharding
 # tests, and few threads, since pytest-xdist runs one process per core.
@@ -10,11 +13,12 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = (
     "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
 )
+# Commands that tests start must neither read nor fill the user's own compilation cache.
+_CACHES = tempfile.TemporaryDirectory(prefix="fsa_jax_tests_")  # removed at exit
+os.environ["XDG_CACHE_HOME"] = _CACHES.name
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-
-import pytest
 
 
 @pytest.fixture(scope="session")
