@@ -15,7 +15,7 @@ class Fault:
     Attributes:
         name: short name, used in reasons: ``rate_limit``, ``quota``, ``server_error``, ``timeout``,
             ``connection``, ``broken_answer``, ``bad_request``, ``too_long``, ``wrong_key``,
-            ``no_such_model``.
+            ``no_such_model``, ``redirected``.
         detail: the service's words, without the API key.
         action: ``RETRY`` this request, ``GIVE_UP`` on it, or ``STOP`` the run.
         retry_after: seconds that the service asks to wait, or None.
@@ -34,6 +34,27 @@ class Fault:
         return f"{self.name}: {self.detail}" if self.detail else self.name
 
 
+def from_transport(error: Exception, secret: str) -> Fault:
+    """Classifies what ``aiohttp`` raised before an answer was there.
+
+    Args:
+        error: an ``aiohttp.ClientError``, ``TimeoutError`` or ``OSError``.
+        secret: the API key, which is cut out of all words.
+    """
+    import aiohttp
+
+    if isinstance(error, aiohttp.InvalidURL):
+        return Fault("connection", _words(f"{error} is no URL", secret), STOP)
+    if isinstance(error, TimeoutError):
+        return Fault("timeout", "no answer in time", RETRY, overload=True)
+    return Fault("connection", _words(str(error) or type(error).__name__, secret), RETRY)
+
+
+def broken_answer(error: Exception, secret: str) -> Fault:
+    """Returns the fault of an answer that cannot be read."""
+    return Fault("broken_answer", _words(str(error), secret), RETRY)
+
+
 def from_error(error: Exception, secret: str) -> Fault:
     """Classifies what the ``openai`` client, or reading its answer, raised.
 
@@ -46,8 +67,6 @@ def from_error(error: Exception, secret: str) -> Fault:
     """
     import openai
 
-    if isinstance(error, openai.APIConnectionError) and (broken := _broken_connection(error)):
-        return Fault("connection", _words(str(broken), secret), RETRY)
     if isinstance(error, openai.APITimeoutError):
         return Fault("timeout", "no answer in time", RETRY, overload=True)
     if isinstance(error, openai.APIConnectionError):
@@ -57,18 +76,8 @@ def from_error(error: Exception, secret: str) -> Fault:
     if isinstance(
         error, (json.JSONDecodeError, BrokenAnswerError, openai.APIResponseValidationError)
     ):
-        return Fault("broken_answer", _words(str(error), secret), RETRY)
+        return broken_answer(error, secret)
     raise error
-
-
-def _broken_connection(error: BaseException) -> BaseException | None:
-    """Finds a refused or reset connection among the causes: some transports call it a timeout."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ConnectionError) or "Disconnected" in type(cause).__name__:
-            return cause
-        cause = cause.__cause__ or cause.__context__
-    return None
 
 
 class BrokenAnswerError(Exception):
@@ -86,6 +95,9 @@ def from_status(status: int, body: object, headers: dict[str, str], secret: str)
     """
     message, code = _error_of(body)
     detail = _words(f"HTTP {status} {message}".strip(), secret)
+    if 300 <= status < 400:
+        target = next((v for name, v in headers.items() if name.lower() == "location"), "elsewhere")
+        return Fault("redirected", _words(f"HTTP {status} to {target}", secret), STOP)
     if status == 401 or status == 403:
         return Fault("wrong_key", detail, STOP)
     if status == 404:
