@@ -56,6 +56,7 @@ setup(
         "openai[aiohttp]>=2.0",
         "optax>=0.2.6",
         "orbax-checkpoint>=0.12",
+        "orjson>=3.10",
         "py3langid>=0.3",
         "pyyaml>=6.0",
         "rich>=14.0",

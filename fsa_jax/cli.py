@@ -20,6 +20,7 @@ _COMMANDS = {
     "generate": ("generation.commands", "generate", "Let a teacher write about reviews."),
     "corpus": ("generation.commands", "corpus", "Build or import the corpus (TFRecords)."),
     "evaluate": ("generation.commands", "evaluate", "Let an LLM do a benchmark task in context."),
+    "humaneval": ("generation.commands", "humaneval", "Let people judge teachers (Label Studio)."),
     "benchmark": ("tasks.commands", "benchmark", "Convert, validate and count benchmark files."),
     "score": ("tasks.commands", "score", "Score prediction files."),
     "predict": ("fsa_jax.commands", "predict", "Let a student answer your own text."),
@@ -42,6 +43,8 @@ class _LazyGroup(typer.core.TyperGroup):
         """Returns the command itself, to run it."""
         name, _, rest = super().resolve_command(ctx, args)
         module, attribute, _ = _COMMANDS[str(name)]
+        if module == "tasks.commands" and "tasks" not in sys.modules:
+            os.environ["FSA_NO_REGISTRY"] = "1"  # no TensorFlow; taken back by the import
         app = getattr(importlib.import_module(module), attribute)
         if not isinstance(app, typer.Typer):
             function, app = app, typer.Typer(add_completion=False)
@@ -106,7 +109,7 @@ def train(
     _load(gin_file, ctx.args, gin_bindings, gin_search_paths)
     import gin
 
-    _use_compile_cache()
+    _prepare_jax()
     if dry_run:
         from fsa_jax import dry_run as dry
         from fsa_jax import train as module
@@ -151,7 +154,7 @@ def _run(mode, function, engine, gin_file, args, gin_bindings, search_paths) -> 
         _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths)
         return
     _load(gin_file, args, gin_bindings, search_paths)
-    _use_compile_cache()
+    _prepare_jax()
     import gin
 
     from fsa_jax import answer
@@ -167,10 +170,11 @@ def _load(gin_file, args, gin_bindings, search_paths) -> None:
     gin_config.load(gin_file, bindings, [path for path in search_paths.split(",") if path])
 
 
-def _use_compile_cache() -> None:
-    from fsa_jax import compile_cache
+def _prepare_jax() -> None:
+    from fsa_jax import compile_cache, hosts
 
     compile_cache.enable()
+    hosts.join()
 
 
 def _import_quietly(module: str) -> None:
@@ -191,6 +195,10 @@ def _write_config(model_dir: str) -> None:
     import gin
     from etils import epath
 
+    from fsa_jax import hosts
+
+    if not hosts.is_first():
+        return
     folder = epath.Path(model_dir)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.gin").write_text(gin.config_str())

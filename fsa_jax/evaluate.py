@@ -2,7 +2,9 @@
 
 Knows tasks through SeqIO alone. A task's ``postprocess_fn`` turns the text of a target or of a
 prediction into what its metrics compare; a prediction that is a dict is written as it is, one JSON
-line each, so that a task decides what its predictions file says.
+line each, so that a task decides what its predictions file says. A task of label words is scored,
+not decoded; its metric may have a method ``prediction_rows(targets, scores)``, which turns the
+scores of all label words into the rows of the file.
 """
 
 import dataclasses
@@ -141,8 +143,22 @@ def _score(params, config, task, examples, how) -> TaskResult:
     metrics: Metrics = {}
     for metric_fn in task.score_metric_fns:
         metrics.update(metric_fn(targets, flat))
-    rows = [{"task": task.name, "score": s} for s in flat]
-    return TaskResult(task.name, metrics, rows)
+    return TaskResult(task.name, metrics, _score_rows(task, examples, targets, flat))
+
+
+def _score_rows(task, examples, targets, scores: Sequence[float]) -> list[dict[str, Any]]:
+    """The predictions file of a scored task: its metric's own rows, or else each score.
+
+    Only the metric knows which scores belong to one answer.
+    """
+    for metric_fn in task.score_metric_fns:
+        if hasattr(metric_fn, "prediction_rows"):
+            return metric_fn.prediction_rows(targets, scores)
+    vocabulary = task.output_features["targets"].vocabulary
+    return [
+        {"task": task.name, "raw": _reference(example, vocabulary), "score": score}
+        for example, score in zip(examples, scores, strict=True)
+    ]
 
 
 def write_result(result: TaskResult, folder: str, name: str, step: int) -> epath.Path:

@@ -7,125 +7,21 @@ may end with a percentage of the training data (`tsa_rest14_p25`); a smaller par
 one.
 """
 
-import dataclasses
 import functools
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import seqio
 
 from tasks import linearize, scorer
-from tasks.categories import LAPTOP, RESTAURANT
+from tasks.data_sets import DATA_SETS, DataSet, sentences_of
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
 from tasks.linearize import Kind
-from tasks.locations import data_root
 from tasks.opinions import Sentence
-from tasks.readers import load_file
 
 PERCENTAGES = (1, 2, 5, 10, 20, 25, 50, 75)
-HARD = "hard_test"
-_LAYOUTS = {
-    "fsa": "fsa/{atsa,acsa}/{rest14,laptop14,rest16,laptop16}/{train,dev,test,hard_test}.json",
-    "asqp": "asqp/{rest15,rest16}/{train,dev,test}.txt",
-    "acos": "acos/{Laptop-ACOS/laptop,Restaurant-ACOS/rest16}_quad_{train,dev,test}.tsv",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class DataSet:
-    """A data set and what is asked for in it.
-
-    Args:
-        kind: What is asked for.
-        form: Format of its files.
-        splits: Files of each split, relative to the data root.
-    """
-
-    kind: Kind
-    form: str
-    splits: Mapping[str, tuple[str, ...]]
-
-
-def _fsa(folder: str, kind: Kind) -> DataSet:
-    file = f"fsa/{folder}/{{}}.json".format
-    return DataSet(
-        kind,
-        "fsa",
-        {
-            "train": (file("train"),),
-            "validation": (file("dev"),),
-            "test": (file("test"), file(HARD)),
-            "test_original": (file("test"),),
-            "test_hard": (file(HARD),),
-        },
-    )
-
-
-def _quads(pattern: str, form: str) -> DataSet:
-    names = {"train": "train", "validation": "dev", "test": "test"}
-    splits = {split: (pattern.format(name),) for split, name in names.items()}
-    return DataSet(linearize.QUAD, form, splits)
-
-
-_ASA_RESTAURANT = dataclasses.replace(linearize.ASA, categories=RESTAURANT)
-_ASA_LAPTOP = dataclasses.replace(linearize.ASA, categories=LAPTOP)
-DATA_SETS: Mapping[str, DataSet] = {
-    "tsa_rest14": _fsa("atsa/rest14", linearize.TSA),
-    "tsa_laptop14": _fsa("atsa/laptop14", linearize.TSA),
-    "asa_rest16": _fsa("acsa/rest16", _ASA_RESTAURANT),
-    "asa_laptop16": _fsa("acsa/laptop16", _ASA_LAPTOP),
-    "asqp_rest15": _quads("asqp/rest15/{}.txt", "asqp"),
-    "asqp_rest16": _quads("asqp/rest16/{}.txt", "asqp"),
-    "acos_rest16": _quads("acos/Restaurant-ACOS/rest16_quad_{}.tsv", "acos"),
-    "acos_laptop16": _quads("acos/Laptop-ACOS/laptop_quad_{}.tsv", "acos"),
-}
-
-
-def benchmark_file(relative: str, form: str) -> Path:
-    """Returns the path of a benchmark file.
-
-    Args:
-        relative: Its place below the data root.
-        form: Its format.
-
-    Raises:
-        FileNotFoundError: There is no such file, or no `FSA_DATA_DIR`.
-    """
-    path = data_root() / relative
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} does not exist: put the data under $FSA_DATA_DIR/{_LAYOUTS[form]}"
-        )
-    return path
-
-
-@functools.lru_cache(maxsize=64)
-def _load(path: str, form: str, stamp: tuple[int, int]) -> tuple[Sentence, ...]:
-    return tuple(load_file(path, form))
-
-
-def load_sentences(path: Path, form: str) -> tuple[Sentence, ...]:
-    """Reads a benchmark file, once as long as it does not change."""
-    stat = path.stat()
-    return _load(str(path), form, (stat.st_mtime_ns, stat.st_size))
-
-
-def sentences_of(data_set: DataSet, split: str) -> list[tuple[Sentence, bool]]:
-    """Reads the sentences of a split, each with whether it is one of the added hard samples.
-
-    Raises:
-        FileNotFoundError: A file is missing.
-        ValueError: A file is broken.
-    """
-    found: list[tuple[Sentence, bool]] = []
-    for relative in data_set.splits[split]:
-        path = benchmark_file(relative, data_set.form)
-        hard = path.stem == HARD
-        found.extend((sentence, hard) for sentence in load_sentences(path, data_set.form))
-    return found
 
 
 def example_row(sentence: Sentence, kind: Kind, hard: bool) -> dict[str, str | int]:

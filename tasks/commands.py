@@ -96,8 +96,9 @@ def register(
     overwrite: Annotated[bool, typer.Option(help="Replace a registration.")] = False,
 ) -> None:
     """Make a task of your own files; it is there at the next start."""
-    from tasks import user_data
+    from tasks import registry, user_data
 
+    registry.register()  # the names that are taken
     labels = _labels(polarities, categories)
     given = {"train": train, "validation": validation, "test": test}
     files = {split: str(path) for split, path in given.items() if path is not None}
@@ -138,15 +139,16 @@ def score(
     ] = None,
 ) -> None:
     """Score prediction files; several files of a task are its seeds."""
-    from tasks import scoring, tables, user_data
+    from tasks import scoring, tables
+    from tasks.linearize import KINDS
 
     groups = [name.strip() for name in by.split(",") if name.strip()]
     for name in groups:
         if name not in scoring.GROUPS:
             raise ValueError(f"--by {name}: one of {', '.join(scoring.GROUPS)} is expected")
-    if kind is not None and kind not in user_data.KINDS:
-        raise ValueError(f"--kind {kind}: one of {', '.join(user_data.KINDS)} is expected")
-    asked = user_data.KINDS[kind] if kind else None
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"--kind {kind}: one of {', '.join(KINDS)} is expected")
+    asked = KINDS[kind] if kind else None
     found = _with_file(misses, lambda file: scoring.score_paths(predictions, asked, file))
     report = {
         task: list(scoring.summarize(seeds, groups, bootstrap)) for task, seeds in found.items()

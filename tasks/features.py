@@ -18,7 +18,20 @@ DISTILLATION_LENGTHS = {"inputs": 128, "targets": 400}
 Rows = list[dict[str, str | int]]
 
 
-class RowsSource(seqio.DataSource):
+class OneShardSource(seqio.DataSource):
+    """A source of one shard, whose examples SeqIO shards."""
+
+    @property
+    def supports_arbitrary_sharding(self) -> bool:
+        """Sharding is SeqIO's, by examples."""
+        return False
+
+    def list_shards(self, split: str) -> Sequence[str]:
+        """Returns one shard."""
+        return [split]
+
+
+class RowsSource(OneShardSource):
     """Examples from a function of the split, called at first use.
 
     Args:
@@ -37,15 +50,6 @@ class RowsSource(seqio.DataSource):
     def splits(self) -> Sequence[str]:
         """The names of the splits."""
         return tuple(self._find_splits())
-
-    @property
-    def supports_arbitrary_sharding(self) -> bool:
-        """Sharding is SeqIO's, by examples."""
-        return False
-
-    def list_shards(self, split: str) -> Sequence[str]:
-        """Returns one shard."""
-        return [split]
 
     def num_input_examples(self, split: str) -> int:
         """Returns the number of examples of a split."""

@@ -17,7 +17,7 @@ from typing import Any
 import seqio
 
 from tasks import benchmark
-from tasks.benchmark import DATA_SETS
+from tasks.data_sets import DATA_SETS
 from tasks.features import DISTILLATION_LENGTHS, OUTPUT_FEATURES, Rows, RowsSource, preprocessors
 from tasks.locations import data_root
 from tasks.readers.source import json_items, read_text

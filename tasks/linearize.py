@@ -48,6 +48,7 @@ class Kind:
 TSA = Kind("tsa", ("target",))
 ASA = Kind("asa", ("category",))
 QUAD = Kind("quad", ("category", "target", "opinion"))
+KINDS = {kind.name: kind for kind in (TSA, ASA, QUAD)}
 
 
 def gold_units(sentence: Sentence, kind: Kind) -> list[Unit]:

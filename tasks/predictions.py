@@ -7,12 +7,15 @@ list that LLMs are asked for.
 """
 
 import ast
+import codecs
 import json
 import re
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import orjson
 
 from tasks.linearize import ASA, QUAD, TSA, Kind, Unit, parse
 from tasks.opinions import category_words
@@ -50,6 +53,8 @@ _KINDS = {
     "quad": QUAD,
     "instructabsa_tsa": TSA,
     "instructabsa_asa": ASA,
+    "tsc": TSA,
+    "asc": ASA,
 }
 _GETTERS: dict[tuple[str, ...], itemgetter] = {}
 _LIST = re.compile(r"\[.*\]", re.DOTALL)
@@ -95,12 +100,14 @@ def read_predictions(path: Path, kind: Kind | None = None) -> Iterator[tuple[Row
         ValueError: A line is no prediction row, with file and line.
     """
     found = kind
-    with path.open(encoding="utf-8-sig") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            if not line.strip():
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            if line.isspace():
                 continue
             try:
-                row = json.loads(line)
+                row = _load(line)
                 if "gold" not in row:
                     row = row.get("prediction", row)
                 if found is None:
@@ -109,6 +116,14 @@ def read_predictions(path: Path, kind: Kind | None = None) -> Iterator[tuple[Row
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise ValueError(f"{path}:{number}: no prediction row: {reason}") from error
+
+
+def _load(line: bytes) -> Any:
+    """Reads a line of JSON, as Python writes it: with NaN and Infinity, which orjson refuses."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line)
 
 
 def _find_kind(row: Row) -> Kind:

@@ -20,6 +20,7 @@ from tasks.features import (
     DISTILLATION_LENGTHS,
     OUTPUT_FEATURES,
     VOCABULARY,
+    OneShardSource,
     preprocessors,
     trim_and_append_eos,
 )
@@ -37,7 +38,7 @@ _SIGNATURE = {
 }
 
 
-class ReviewsSource(seqio.DataSource):
+class ReviewsSource(OneShardSource):
     """The reviews of one domain, read line by line at each pass.
 
     Args:
@@ -49,15 +50,6 @@ class ReviewsSource(seqio.DataSource):
         self._domain = domain
         self._reviews = reviews
         super().__init__(splits=SPLITS)
-
-    @property
-    def supports_arbitrary_sharding(self) -> bool:
-        """Sharding is SeqIO's, by examples."""
-        return False
-
-    def list_shards(self, split: str) -> Sequence[str]:
-        """Returns one shard."""
-        return [split]
 
     def num_input_examples(self, split: str) -> int:
         """Returns the number of reviews of a split, counted once for each state of the file."""

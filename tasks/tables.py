@@ -8,7 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tasks import analysis, benchmark, scoring
+from tasks import analysis, scoring
+from tasks.data_sets import DATA_SETS, sentences_of
 from tasks.opinions import Labels, Sentence
 from tasks.readers import load_file
 from tasks.scoring import Scored
@@ -78,7 +79,7 @@ def print_benchmark() -> None:
     for head in ("#Sent", "units", "implicit", "units", "multiple", "units"):
         subsets.add_column(head, justify="right")
     for name, title in _TITLES.items():
-        found = subset_stats(_sentences(name, "test"), benchmark.DATA_SETS[name].kind)
+        found = subset_stats(_sentences(name, "test"), DATA_SETS[name].kind)
         subsets.add_row(
             title,
             *(
@@ -98,7 +99,7 @@ def print_benchmark() -> None:
 
 
 def _sentences(name: str, split: str) -> list[Sentence]:
-    found = benchmark.sentences_of(benchmark.DATA_SETS[name], split)
+    found = sentences_of(DATA_SETS[name], split)
     return [sentence for sentence, _ in found]
 
 

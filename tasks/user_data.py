@@ -22,14 +22,12 @@ from typing import Any
 
 import seqio
 
-from tasks import linearize
 from tasks.benchmark import add_task, example_row
 from tasks.features import Rows
-from tasks.linearize import Kind
+from tasks.linearize import KINDS, Kind
 from tasks.opinions import POLARITIES, Labels, category_words
 from tasks.readers import load_file
 
-KINDS = {"tsa": linearize.TSA, "asa": linearize.ASA, "quad": linearize.QUAD}
 SPLITS = ("train", "validation", "test")
 
 

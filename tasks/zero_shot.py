@@ -4,20 +4,26 @@ Targeted (TSC) and aspect-level (ASC) sentiment classification ask for the polar
 target or category of a sentence. Each (sentence, target) becomes one example for each label word,
 with the word as its target; the model scores the targets (SeqIO's *score* metrics), and the word
 with the highest score is the answer. Examples carry `group` (which pair they belong to),
-`label_words` (JSON), `label_index`, `correct_index`, and the sentence's flags.
+`label_words` (JSON), `label_index`, `correct_index`, `gold` (the pair's one unit, JSON), and the
+sentence's flags.
+
+The metric, `Accuracy`, also makes the prediction rows of the answers, one for each pair. `fsa
+score` reads them as those of any task: an answer is one predicted unit against one gold unit, so
+the F1 of such a file is its accuracy.
 """
 
-import collections
 import functools
 import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import seqio
 
-from tasks.benchmark import DATA_SETS, DataSet, sentences_of
+from tasks.data_sets import DATA_SETS, DataSet, sentences_of
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
-from tasks.linearize import gold_units
+from tasks.linearize import Kind, gold_units
+from tasks.scorer import Row, explain, match
 
 # Four labels for targets, three for categories, as table 10 lists them; a conflict is no
 # category's.
@@ -31,6 +37,8 @@ TASKS = {
     "asc_laptop16": ("asa_laptop16", ASC_LABELS),
 }
 _SUBSETS = ("implicit", "multiple", "hard")
+_NUMBERS = ("group", "label_index", "correct_index", *_SUBSETS)
+Target = dict[str, Any]
 
 
 def prompt(sentence: str, unit: Mapping[str, Any]) -> str:
@@ -46,42 +54,47 @@ def read_rows(split: str, data_set: DataSet, labels: Sequence[str]) -> Rows:
     """Returns one example for each label word of each gold unit of a split."""
     rows: Rows = []
     group = 0
-    words = json.dumps(labels)
     for sentence, hard in sentences_of(data_set, split):
         for unit in gold_units(sentence, data_set.kind):
             if unit["polarity"] not in labels:
                 raise ValueError(
                     f"sentence {sentence.id}: {unit['polarity']!r} is none of {', '.join(labels)}"
                 )
-            for index, label in enumerate(labels):
-                rows.append(
-                    {
-                        "id": sentence.id,
-                        "text": sentence.text,
-                        "group": group,
-                        "label_words": words,
-                        "label_index": index,
-                        "correct_index": labels.index(unit["polarity"]),
-                        "implicit": -1 if sentence.implicit is None else int(sentence.implicit),
-                        "multiple": int(sentence.is_multiple),
-                        "hard": int(hard),
-                        "inputs": prompt(sentence.text, unit),
-                        "targets": label,
-                    }
-                )
+            question: dict[str, Any] = {
+                "id": sentence.id,
+                "text": sentence.text,
+                "group": group,
+                "label_words": json.dumps(labels),
+                "correct_index": labels.index(unit["polarity"]),
+                "gold": json.dumps([unit], ensure_ascii=False),
+                "implicit": -1 if sentence.implicit is None else int(sentence.implicit),
+                "multiple": int(sentence.is_multiple),
+                "hard": int(hard),
+                "inputs": prompt(sentence.text, unit),
+            }
+            rows += [
+                question | {"label_index": index, "targets": label}
+                for index, label in enumerate(labels)
+            ]
             group += 1
     return rows
 
 
-def postprocess(output: str, example: Mapping[str, Any], is_target: bool = False) -> Any:
+def postprocess(output: Any, example: Mapping[str, Any], is_target: bool = False) -> Any:
     """Returns what the metric needs of an example; a model's own text is not looked at."""
     if not is_target:
         return output
-    names = ("group", "label_index", "correct_index", *_SUBSETS)
-    return {name: int(example[name]) for name in names}
+    target: Target = {name: int(example[name]) for name in _NUMBERS}
+    target |= {name: _text(example[name]) for name in ("id", "text")}
+    target |= {name: json.loads(_text(example[name])) for name in ("label_words", "gold")}
+    return target
 
 
-def choose(targets: Sequence[Mapping[str, int]], scores: Sequence[float]) -> list[dict[str, int]]:
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def choose(targets: Sequence[Target], scores: Sequence[float]) -> list[Target]:
     """Picks the most probable label of each group; the first one of equals.
 
     Args:
@@ -89,35 +102,85 @@ def choose(targets: Sequence[Mapping[str, int]], scores: Sequence[float]) -> lis
         scores: Log probability of each example's label word.
 
     Returns:
-        One of the group's examples each, with `chosen_index`, in the order of the groups.
+        One of the group's examples each, with `chosen_index` and `label_scores` (by label word), in
+        the order of the groups.
     """
-    groups: dict[int, list[tuple[float, int, Mapping[str, int]]]] = collections.defaultdict(list)
+    groups: defaultdict[int, dict[int, tuple[float, Target]]] = defaultdict(dict)
     for target, score in zip(targets, scores, strict=True):
-        groups[target["group"]].append((-float(score), target["label_index"], target))
+        groups[target["group"]][target["label_index"]] = (float(score), target)
     answers = []
-    for group in sorted(groups):
-        _, index, target = min(groups[group], key=lambda item: item[:2])
-        answers.append({**target, "chosen_index": index})
+    for _, found in sorted(groups.items()):
+        indices = sorted(found)
+        chosen = max(indices, key=lambda index: found[index][0])
+        target = found[chosen][1]
+        by_word = {target["label_words"][index]: found[index][0] for index in indices}
+        answers.append({**target, "chosen_index": chosen, "label_scores": by_word})
     return answers
 
 
-def accuracy(targets: Sequence[Mapping[str, int]], scores: Sequence[float]) -> dict[str, float]:
-    """The metric of table 5: accuracy in percent, on all and on the sub-sets.
+class Accuracy:
+    """The metric of table 5, and the rows that explain it.
 
     Args:
-        targets: Examples as of `postprocess`.
-        scores: Log probability of each example's label word.
+        task: Name of the task.
+        kind: What the gold units hold.
     """
-    answers = choose(targets, scores)
-    metrics = {"accuracy": _share(answers)}
-    for name in _SUBSETS:
-        chosen = [answer for answer in answers if answer[name] == 1]
-        if chosen:
-            metrics[f"{name}_accuracy"] = _share(chosen)
-    return metrics
+
+    def __init__(self, task: str, kind: Kind):
+        self._task = task
+        self._kind = kind
+
+    def __call__(self, targets: Sequence[Target], scores: Sequence[float]) -> dict[str, float]:
+        """Returns the accuracy in percent, on all and on the sub-sets.
+
+        Args:
+            targets: Examples as of `postprocess`.
+            scores: Log probability of each example's label word.
+        """
+        answers = choose(targets, scores)
+        metrics = {"accuracy": _share(answers)}
+        for name in _SUBSETS:
+            chosen = [answer for answer in answers if answer[name] == 1]
+            if chosen:
+                metrics[f"{name}_accuracy"] = _share(chosen)
+        return metrics
+
+    def prediction_rows(self, targets: Sequence[Target], scores: Sequence[float]) -> list[Row]:
+        """Returns a prediction row for each question: see `tasks.scorer`, and `label_scores`.
+
+        Args:
+            targets: Examples as of `postprocess`.
+            scores: Log probability of each example's label word.
+        """
+        asked: Counter[str] = Counter()
+        rows = []
+        for answer in choose(targets, scores):
+            # A sentence is asked about each of its units, and rows are paired by their ids.
+            asked[answer["id"]] += 1
+            rows.append(self._row(answer, f"{answer['id']}:{asked[answer['id']]}"))
+        return rows
+
+    def _row(self, answer: Target, name: str) -> Row:
+        word = answer["label_words"][answer["chosen_index"]]
+        gold = answer["gold"]
+        parsed = [unit | {"polarity": word} for unit in gold]
+        matches = match(parsed, gold, self._kind)
+        flags = {key: None if answer[key] < 0 else bool(answer[key]) for key in _SUBSETS}
+        return {
+            "id": name,
+            "task": self._task,
+            "raw": word,
+            "parsed": parsed,
+            "gold": gold,
+            "matches": matches,
+            "reason": explain(parsed, [], gold, matches, self._kind),
+            "text": answer["text"],
+            **flags,
+            "label_scores": answer["label_scores"],
+        }
 
 
-def _share(answers: Sequence[Mapping[str, int]]) -> float:
+def _share(answers: Sequence[Target]) -> float:
     if not answers:
         return 0.0
     right = sum(answer["chosen_index"] == answer["correct_index"] for answer in answers)
@@ -137,5 +200,5 @@ def register() -> None:
             preprocessors=preprocessors(),
             output_features=OUTPUT_FEATURES,
             postprocess_fn=postprocess,
-            metric_fns=[accuracy],
+            metric_fns=[Accuracy(name, data_set.kind)],
         )

@@ -3,13 +3,13 @@
 import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from tasks import linearize
-from tasks.benchmark import DATA_SETS, HARD
+from tasks.data_sets import DATA_SETS, HARD
 from tasks.opinions import Opinion
 from tasks.readers import load_file
 
@@ -29,14 +29,20 @@ class Config(tfds.core.BuilderConfig):
 
 # The keyword is one of TFDS's registering base class.
 class BenchmarkBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """A builder over data sets of `tasks.benchmark`; sub-classes say where their files are from."""
+    """A builder over data sets of `tasks.data_sets`.
+
+    A sub-class lists its configs, and in `ADDRESSES`, for each folder below the data root, the
+    public address that its files come from.
+    """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = MANUAL
+    ADDRESSES: ClassVar[Mapping[str, str]]
 
     @classmethod
     def address(cls, relative: str) -> str:
         """Returns the public address of a file, given its place below the data root."""
-        raise NotImplementedError
+        folder, _, rest = relative.partition("/")
+        return f"{cls.ADDRESSES[folder]}/{rest}"
 
     def _info(self) -> tfds.core.DatasetInfo:
         text, offset = tfds.features.Text(), tfds.features.Scalar(dtype=np.int32)

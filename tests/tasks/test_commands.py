@@ -1,4 +1,8 @@
 import json
+import os
+import pathlib
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -8,6 +12,7 @@ from tasks import commands
 from tasks.linearize import TSA
 from tasks.scorer import prediction_row
 
+ROOT = pathlib.Path(commands.__file__).parent.parent
 TEXT = "The wine list is great ."
 GOLD = [{"target": "wine list", "polarity": "positive", "start": 4, "end": 13}]
 
@@ -115,6 +120,33 @@ def test_analyses_report_what_they_cannot_read(tmp_path):
     assert "lines: 2" in out
     with pytest.raises(ValueError, match=r"ledger.jsonl:1: no JSON object with 'answer'"):
         run("analyses", path, "--field", "answer")
+
+
+def test_the_registry_keeps_its_names(file, data_dir):
+    with pytest.raises(FileExistsError, match="tsa_rest14 is a task of the project"):
+        run(
+            "register",
+            "tsa_rest14",
+            "--kind",
+            "tsa",
+            "--train",
+            file,
+            "--polarities",
+            "positive,good",
+        )
+
+
+LIGHT = """
+import os, sys
+import tasks.commands, tasks.tables, tasks.readers
+assert not {"seqio", "tensorflow", "jax"} & set(sys.modules)
+assert "FSA_NO_REGISTRY" not in os.environ
+"""
+
+
+def test_commands_that_read_files_load_no_tensorflow():
+    environment = os.environ | {"FSA_NO_REGISTRY": "1", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", LIGHT], env=environment, check=True)
 
 
 @pytest.fixture

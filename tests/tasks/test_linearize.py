@@ -3,7 +3,7 @@ import random
 
 import pytest
 
-from tasks.benchmark import DATA_SETS
+from tasks.data_sets import DATA_SETS
 from tasks.linearize import ASA, QUAD, TSA, gold_units, linearize, parse, parse_reference, unit_key
 from tasks.opinions import Opinion, Sentence
 from tasks.readers import load_file

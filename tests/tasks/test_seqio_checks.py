@@ -5,7 +5,8 @@ import seqio
 from seqio import test_utils
 
 import tasks  # noqa: F401 - registers the tasks
-from tasks.benchmark import DATA_SETS, example_row
+from tasks.benchmark import example_row
+from tasks.data_sets import DATA_SETS
 from tasks.features import VOCABULARY
 from tasks.opinions import Opinion, Sentence
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.benchmark import DATA_SETS
+from tasks.data_sets import DATA_SETS
 from tasks.linearize import ASA, TSA
 from tasks.opinions import Opinion, Sentence
 from tasks.readers import load_file

@@ -1,4 +1,5 @@
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -6,7 +7,8 @@ import seqio
 
 import tasks  # noqa: F401 - registers the tasks
 from tasks.features import VOCABULARY
-from tasks.zero_shot import accuracy, choose, prompt
+from tasks.scoring import metrics, score_file, summarize
+from tasks.zero_shot import choose, prompt
 
 TEXT = "The wine list is great but the service is slow ."
 LIST = {
@@ -82,7 +84,57 @@ def test_the_most_probable_word_wins_and_the_first_of_equals(benchmark):
     assert metric(targets, np.array(always_positive))["accuracy"] == 50
     assert {answer["chosen_index"] for answer in choose(targets, [0.0] * len(targets))} == {0}
     shuffled = list(reversed(list(zip(targets, right, strict=True))))
-    assert accuracy(*map(list, zip(*shuffled, strict=True)))["accuracy"] == 100
+    assert metric(*map(list, zip(*shuffled, strict=True)))["accuracy"] == 100
+
+
+@pytest.mark.parametrize("name", ["tsc_rest14", "asc_rest16"])
+def test_answers_are_written_as_prediction_rows(benchmark, tmp_path, name):
+    task = seqio.get_mixture_or_task(name)
+    (metric,) = task.score_metric_fns
+    targets = [task.postprocess_fn("", example=e, is_target=True) for e in read(name)]
+    # "negative" wins everywhere: the service is right, the wine list wrong.
+    scores = [-1.0 - t["label_index"] for t in targets]
+    rows = metric.prediction_rows(targets, scores)
+    assert [row["id"] for row in rows] == ["1:1", "1:2", "h:1", "h:2"]
+    wine, service = rows[:2]
+    assert wine["raw"] == "negative"
+    assert wine["label_scores"] == dict(zip(targets[0]["label_words"], scores, strict=False))
+    unit = {"tsc_rest14": "wine list", "asc_rest16": "drinks style_options"}[name]
+    assert wine["reason"] == f"({unit}, positive): polarity predicted as 'negative'"
+    assert (wine["matches"], service["matches"], service["reason"]) == ([], [[0, 0]], "")
+    assert [row["hard"] for row in rows] == [False, False, True, True]
+    assert (wine["text"], wine["task"], wine["implicit"]) == (TEXT, name, True)
+
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    scored = score_file(path)
+    found = metrics(scored.sums())
+    assert found["f1"] == found["strict_f1"] == found["polarity_accuracy"] == 50
+    assert metric(targets, scores)["accuracy"] == 50
+    groups = {row["group"]: row for row in summarize([scored], ("polarity", "hard"), draws=0)}
+    assert groups["hard"]["rows"] == 2
+    assert (groups["negative"]["recall"], groups["positive"]["recall"]) == (100, 0)
+
+
+def test_a_students_answers_reach_the_scorer(benchmark, tmp_path):
+    """From a network of random weights to the report: the file and the metric agree."""
+    import flax.linen as nn
+    import jax
+
+    from fsa_jax import evaluate, network, search
+
+    size = {"emb_dim": 16, "num_heads": 2, "head_dim": 8, "mlp_dim": 16}
+    layers = {"num_encoder_layers": 1, "num_decoder_layers": 1}
+    config = network.T5Config(vocab_size=384, **size, **layers)
+    params = nn.unbox(network.init_params(config, jax.random.key(1)))
+    task = seqio.get_mixture_or_task("tsc_rest14")
+    result = evaluate.evaluate_task(params, config, task, "test", search.DecodingConfig())
+    path = evaluate.write_result(result, str(tmp_path), "tsc_rest14-test", 3)
+    scored = score_file(pathlib.Path(path))
+    assert scored.task == "tsc_rest14"
+    assert metrics(scored.sums())["f1"] == result.metrics["accuracy"]
+    for row in map(json.loads, path.read_text().splitlines()):
+        assert row["raw"] == max(row["label_scores"], key=row["label_scores"].get)
 
 
 def test_seqio_evaluates_them_by_scores(benchmark):

@@ -6,16 +6,6 @@ import tensorflow_datasets as tfds
 
 from tasks.builders.base import BenchmarkBuilder, Config
 
-_BASES = {
-    "asqp": (
-        "https://raw.githubusercontent.com/IsakZhang/ABSA-QUAD/"
-        "ce4d4a51fc5b1abf67a315e8d15296880af3c326/data"
-    ),
-    "acos": (
-        "https://raw.githubusercontent.com/NUSTM/ACOS/45d179a3dcc6a3dedd848d81b16f2552454805fe/data"
-    ),
-}
-
 
 class AbsaQuads(BenchmarkBuilder):
     """Quads of target, category, opinion words and polarity; a config for each data set."""
@@ -28,9 +18,13 @@ class AbsaQuads(BenchmarkBuilder):
         Config(name="acos_rest16", description="ACOS, restaurant reviews, 2016."),
         Config(name="acos_laptop16", description="ACOS, laptop reviews, 2016."),
     ]
-
-    @classmethod
-    def address(cls, relative: str) -> str:
-        """Returns the public address of a file, given its place below the data root."""
-        form, _, rest = relative.partition("/")
-        return f"{_BASES[form]}/{rest}"
+    ADDRESSES: ClassVar = {
+        "asqp": (
+            "https://raw.githubusercontent.com/IsakZhang/ABSA-QUAD/"
+            "ce4d4a51fc5b1abf67a315e8d15296880af3c326/data"
+        ),
+        "acos": (
+            "https://raw.githubusercontent.com/NUSTM/ACOS/"
+            "45d179a3dcc6a3dedd848d81b16f2552454805fe/data"
+        ),
+    }

@@ -6,11 +6,6 @@ import tensorflow_datasets as tfds
 
 from tasks.builders.base import BenchmarkBuilder, Config
 
-_BASE = (
-    "https://raw.githubusercontent.com/HITSZ-HLT/FSA-Distillation/"
-    "c38bdfc80cf871ffd53e14f9441fcc33d968defd/fsa_datasets/w_hard"
-)
-
 
 class FsaBenchmark(BenchmarkBuilder):
     """Targeted and aspect-level sentiment analysis with hard samples, by data set."""
@@ -23,8 +18,9 @@ class FsaBenchmark(BenchmarkBuilder):
         Config(name="asa_rest16", description="Aspect categories in restaurant reviews, 2016."),
         Config(name="asa_laptop16", description="Aspect categories in laptop reviews, 2016."),
     ]
-
-    @classmethod
-    def address(cls, relative: str) -> str:
-        """Returns the public address of a file, given its place below the data root."""
-        return f"{_BASE}/{relative.removeprefix('fsa/')}"
+    ADDRESSES: ClassVar = {
+        "fsa": (
+            "https://raw.githubusercontent.com/HITSZ-HLT/FSA-Distillation/"
+            "c38bdfc80cf871ffd53e14f9441fcc33d968defd/fsa_datasets/w_hard"
+        ),
+    }

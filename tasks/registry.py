@@ -1,0 +1,17 @@
+"""All tasks and mixtures, put into SeqIO's registry."""
+
+import functools
+
+from tasks import benchmark, instructions, reviews, understanding, user_data, zero_shot
+
+
+@functools.cache
+def register() -> None:
+    """Registers everything, the user's own benchmarks included; once, and without reading data."""
+    benchmark.register()
+    zero_shot.register()
+    reviews.register()
+    instructions.register()
+    for teacher in understanding.TEACHERS:
+        understanding.register_teacher(teacher)
+    user_data.register()
