@@ -26,6 +26,14 @@ def require_file(path: Path) -> Path:
     return path
 
 
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Raises FileExistsError where ``path`` would be replaced without the user's word."""
+    if path.is_dir():
+        raise FileExistsError(f"{path} is a folder; name a file as --output")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; name another --output, or pass --overwrite")
+
+
 @contextlib.contextmanager
 def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     """Opens a file for reading bytes, unpacking ``.gz`` on the fly."""

@@ -10,6 +10,8 @@ import difflib
 import json
 import os
 import random
+import urllib.parse
+import urllib.request
 from collections.abc import Generator, Iterable
 from typing import Any
 
@@ -67,6 +69,7 @@ class OpenAITeacher:
         self._stop: faults.Fault | None = None
         self._loop = asyncio.new_event_loop()
         self._session: Any = None  # an aiohttp.ClientSession, which is made inside the loop
+        self._proxy = _proxy_for(service.url)
 
     def check(self) -> None:
         """Asks the service for its models.
@@ -200,7 +203,11 @@ class OpenAITeacher:
             session = self._open_session()
             # A redirected POST would arrive as a GET; the user should name the new address.
             async with session.request(
-                method, self.service.url + path, data=data, allow_redirects=False
+                method,
+                self.service.url + path,
+                data=data,
+                proxy=self._proxy,
+                allow_redirects=False,
             ) as reply:
                 content = await reply.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -223,7 +230,6 @@ class OpenAITeacher:
                 connector=aiohttp.TCPConnector(limit=0),  # the gate limits
                 timeout=aiohttp.ClientTimeout(total=self.service.timeout),
                 headers=_headers(self.service.key),
-                trust_env=True,  # proxies
             )
         return self._session
 
@@ -249,6 +255,17 @@ async def _drain(
     while not done.empty():
         found.append(done.get_nowait())
     return found
+
+
+def _proxy_for(url: str) -> str | None:
+    """Returns the proxy that the environment names for an address.
+
+    ``aiohttp`` would look it up for each request, and read ``~/.netrc`` too.
+    """
+    parts = urllib.parse.urlsplit(url)
+    if urllib.request.proxy_bypass(parts.netloc):
+        return None
+    return urllib.request.getproxies().get(parts.scheme)
 
 
 def _headers(key: str) -> dict[str, str]:

@@ -1,0 +1,120 @@
+"""``fsa corpus``: training corpora from ledgers or released files, and what they hold."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from generation.commands import flags, printing
+
+corpus = typer.Typer(
+    no_args_is_help=True,
+    help="Make training corpora from ledgers or released files, and describe them.",
+)
+
+_Folders = Annotated[list[Path], typer.Argument(help="Output folders of `fsa generate`.")]
+
+
+@corpus.command("build")
+@flags.grouped
+def corpus_build(ledgers: _Folders, records: flags.Records, choice: flags.Ledgers) -> None:
+    """Turn ledgers into TFRecords that training reads."""
+    from generation.corpus import from_ledgers
+
+    outcome = from_ledgers.build_from_ledgers(choice.reader(ledgers), records.settings())
+    _print_outcome(outcome, records.output_dir)
+
+
+@corpus.command("export")
+@flags.grouped
+def corpus_export(
+    ledgers: _Folders,
+    output: Annotated[Path, typer.Option(help="A .parquet or .jsonl file.")],
+    choice: flags.Ledgers,
+    overwrite: Annotated[bool, typer.Option(help="Replace the file.")] = False,
+    validation_fraction: Annotated[float, typer.Option(help="Share of reviews held out.")] = 0.02,
+) -> None:
+    """Write the good rows of ledgers as Parquet or JSON lines; needs no TensorFlow."""
+    from generation import files
+    from generation.corpus import export
+
+    files.refuse_existing(output, overwrite)
+    count = export.export(choice.reader(ledgers), output, validation_fraction)
+    typer.echo(f"{count:,} rows in {output}")
+
+
+@corpus.command("stats")
+def corpus_stats(
+    paths: Annotated[list[Path], typer.Argument(help="Run folders (ledgers), or data roots.")],
+    output_dir: Annotated[Path, typer.Option(help="Folder for stats.json and stats.png.")],
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="SentencePiece model; default FSA_VOCABULARY.")
+    ] = None,
+) -> None:
+    """Describe a corpus: lengths, opinions, sentiment by rating, what failed."""
+    from generation import dry_run, files
+    from generation.corpus import build, stats
+
+    model = build.default_vocabulary(vocabulary)
+    found = stats.gather(stats.read(paths), dry_run.token_counter(model))
+    summary = found.summary()
+    files.write_json(output_dir / "stats.json", summary)
+    stats.plot(found, output_dir / "stats.png")
+    _print_stats(summary, "tokens" if model else "tokens, guessed by length; name a --vocabulary")
+    typer.echo(
+        f"{summary['targets_per_review_mean']} opinions a review; plots: {output_dir}/stats.png"
+    )
+
+
+def _print_stats(summary: dict[str, Any], unit: str) -> None:
+    printing.table("Rows", ("config and status", "number"), summary["rows"].items())
+    printing.table("Left out", ("reason", "number"), summary["reasons"].items())
+    names = list(next(iter(summary["lengths"].values()), {}))
+    rows = [(prompt, *map(str, values.values())) for prompt, values in summary["lengths"].items()]
+    printing.table(f"Lengths ({unit})", ("prompt", *names), rows)
+    levels = ["stars", *next(iter(summary["sentiment_by_stars"].values()), {})]
+    rows = [(star, *levels.values()) for star, levels in summary["sentiment_by_stars"].items()]
+    printing.table("Opinions by rating", levels, rows)
+
+
+@corpus.command("import")
+@flags.grouped
+def corpus_import(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Files of the released corpus.")
+    ],
+    teacher: Annotated[str, typer.Option(help="Name of the teacher that wrote the responses.")],
+    records: flags.Records,
+    domain: Annotated[
+        str, typer.Option(help="restaurant, laptop, or auto: by folder, else by content.")
+    ] = "auto",
+    prompt: Annotated[
+        str, typer.Option(help="anl, rw, or auto: by folder, else by content.")
+    ] = "auto",
+    max_bad_fraction: Annotated[
+        float, typer.Option(help="Fail above this share of bad lines.", min=0, max=1)
+    ] = 0.01,
+) -> None:
+    """Import the paper's released corpus; what cannot be told is listed and left out."""
+    from generation.corpus import released
+
+    counts, outcome, listed = released.import_released(
+        paths, teacher, domain, prompt, records.settings(), max_bad_fraction
+    )
+    _print_outcome(outcome, records.output_dir)
+    kept = sum(sum(splits.values()) for splits in outcome.splits.values())
+    rows = [("lines", counts.lines), ("in the corpora", kept), *sorted(counts.reasons.items())]
+    rows += [("same review and prompt again", outcome.superseded)] if outcome.superseded else []
+    printing.table("Lines read", ("what", "number"), rows)
+    typer.echo(f"left out: {listed}")
+
+
+def _print_outcome(outcome: Any, output_dir: Path) -> None:
+    rows = []
+    for config, counts in sorted(outcome.counts.items()):
+        splits = outcome.splits.get(config, {})
+        statuses = ", ".join(f"{name} {number}" for name, number in sorted(counts.statuses.items()))
+        rows.append((config, splits.get("train", 0), splits.get("validation", 0), statuses))
+    printing.table(
+        f"Corpora in {output_dir}/understanding", ("config", "train", "validation", "rows"), rows
+    )
