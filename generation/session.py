@@ -80,4 +80,6 @@ def show_dry_run(choice: factory.Choice, options: run.Options, tokenizer: Path |
     if found.seconds:
         first, last = (seconds / 60 for seconds in found.seconds)
         console.print(f"time: {first:,.1f} to {last:,.1f} minutes, at 2 to 10 s a request")
+    else:
+        console.print(f"time: not known for {spec.backend}; a run tells after its first rows")
     return found

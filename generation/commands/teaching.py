@@ -94,6 +94,9 @@ def _run(runner: flags.Runner, choice: Any, options: Any) -> Any:
     if runner.runner == "ray":
         from generation import ray_runner
 
+        if options.shards > 1:
+            raise ValueError("--shard goes with --runner local; for ray, name how many --shards")
+
         return ray_runner.generate(
             choice,
             options,

@@ -12,7 +12,7 @@ from typing import Any
 
 from generation import files
 from generation.corpus import tfds_files
-from generation.corpus.records import Counts, Example, Sorter, in_validation
+from generation.corpus.records import Counts, Example, Sorter, Splitter
 from generation.records import OK
 
 # Besides `understanding`, what a data root may hold already.
@@ -128,6 +128,7 @@ def build(
 def _write_configs(sorter: Sorter, work: Path, settings: Settings) -> Outcome:
     writers: dict[str, tfds_files.ConfigWriter] = {}
     counts: dict[str, Counts] = collections.defaultdict(Counts)
+    splitter = Splitter(settings.validation_fraction)
     for example in sorter.sorted():
         counts[example.config].add(example.status, example.reason)
         if example.status != OK:
@@ -137,14 +138,7 @@ def _write_configs(sorter: Sorter, work: Path, settings: Settings) -> Outcome:
             writers[example.config] = tfds_files.ConfigWriter(
                 folder, example.config, settings.shard_bytes
             )
-            # Examples come in the order of the hash that splits them, so the first is the one
-            # nearest to validation: a corpus of a few reviews still gets a validation split that is
-            # not empty.
-            first = settings.validation_fraction > 0
-        else:
-            first = False
-        held_out = first or in_validation(example.review_id, settings.validation_fraction)
-        writers[example.config].write("validation" if held_out else "train", example)
+        writers[example.config].write(splitter.split(example), example)
     splits = {config: writer.close() for config, writer in sorted(writers.items())}
     return Outcome(splits, dict(counts), sorter.added, sorter.superseded)
 

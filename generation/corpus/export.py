@@ -1,6 +1,5 @@
 """Writes a corpus as Parquet or JSON lines, without TensorFlow, for other tools."""
 
-import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from generation import files
 from generation.corpus.from_ledgers import LedgerReader
-from generation.corpus.records import Example, Sorter, in_validation
+from generation.corpus.records import Sorter, Splitter
 from generation.records import OK
 
 # Rows of a Parquet row group.
@@ -38,21 +37,17 @@ def export(reader: LedgerReader, output: Path, validation_fraction: float) -> in
 
 
 def _rows(sorter: Sorter, fraction: float) -> Iterator[dict[str, Any]]:
+    splitter = Splitter(fraction)
     found = False
     for example in sorter.sorted():
         if example.status == OK:
             found = True
-            yield _row(example, fraction)
+            row: dict[str, Any] = {name: getattr(example, name) for name in _FIELDS}
+            yield row | {"split": splitter.split(example)}
     if not found:
         raise ValueError(
             "no row is ok, so there is nothing to export; see the reasons in the ledger"
         )
-
-
-def _row(example: Example, fraction: float) -> dict[str, Any]:
-    fields = dataclasses.asdict(example)
-    split = "validation" if in_validation(example.review_id, fraction) else "train"
-    return {name: fields[name] for name in _FIELDS} | {"split": split}
 
 
 def _write_jsonl(rows: Iterator[dict[str, Any]], output: Path) -> int:

@@ -44,6 +44,9 @@ class Example:
         return f"{self.teacher}_{self.prompt}_{self.domain}"
 
 
+_FIELDS = tuple(field.name for field in dataclasses.fields(Example))
+
+
 def place(review_id: str) -> bytes:
     """Returns a review's place in a corpus.
 
@@ -55,6 +58,28 @@ def place(review_id: str) -> bytes:
 def in_validation(review_id: str, fraction: float) -> bool:
     """Tells whether a review belongs to the validation split, by its hash alone."""
     return int.from_bytes(place(review_id)[:8], "big") < fraction * 2**64
+
+
+class Splitter:
+    """Tells the split of examples that come in the order of their ``place``.
+
+    The first of a corpus is always held out: it is the one nearest to validation, and so a corpus
+    of a few reviews still gets a validation split that is not empty.
+
+    Args:
+        fraction: share of the reviews held out.
+    """
+
+    def __init__(self, fraction: float) -> None:
+        self.fraction = fraction
+        self._begun: set[str] = set()
+
+    def split(self, example: Example) -> str:
+        """Returns ``train`` or ``validation``; call it once for each example."""
+        first = self.fraction > 0 and example.config not in self._begun
+        self._begun.add(example.config)
+        held_out = first or in_validation(example.review_id, self.fraction)
+        return "validation" if held_out else "train"
 
 
 class Sorter:
@@ -81,7 +106,7 @@ class Sorter:
             for example in examples:
                 self.added += 1
                 bucket = int.from_bytes(place(example.review_id)[:8], "big") * self.count >> 64
-                line = json.dumps(dataclasses.astuple(example), ensure_ascii=False)
+                line = json.dumps([getattr(example, n) for n in _FIELDS], ensure_ascii=False)
                 streams[bucket].write(line.encode("utf-8", "replace") + b"\n")
         finally:
             for stream in streams:

@@ -101,6 +101,27 @@ def json_objects(stream: IO[bytes]) -> Iterator[dict[str, Any] | Dropped]:
         raise ValueError(f"the dump is cut off or damaged ({error}); download it again") from None
 
 
+@dataclasses.dataclass(frozen=True)
+class Join:
+    """How a dump names what its reviews are about.
+
+    Attributes:
+        noun: what that is, in one word.
+        key: field of its id, in both files.
+        categories: field of its categories, in its own file.
+        endings: how the review file and its own file are named inside an archive.
+    """
+
+    noun: str
+    key: str
+    categories: str
+    endings: tuple[str, str]
+
+
+YELP = Join("business", "business_id", "categories", ("review.json", "business.json"))
+AMAZON = Join("product", "asin", "category", (".json", ".json"))
+
+
 def yelp(
     reviews: Path, businesses: Path, category: str, progress: Progress
 ) -> Iterator[Candidate | Dropped]:
@@ -112,19 +133,12 @@ def yelp(
         category: a business is wanted if its categories name this, such as ``Restaurants``.
         progress: told the bytes read of ``reviews``.
     """
-    known, wanted = _ids(businesses, "business.json", "business_id", "categories", category)
-    with open_member(reviews, "review.json", progress) as stream:
-        for row in json_objects(stream):
-            if isinstance(row, Dropped):
-                yield row
-            elif row.get("business_id") not in known:
-                yield Dropped("unknown business")
-            elif row["business_id"] not in wanted:
-                yield Dropped("other category")
-            else:
-                yield _candidate(
-                    row, "restaurant", str(row.get("review_id") or ""), "stars", ("text",)
-                )
+    for row in _joined(reviews, businesses, YELP, category, progress):
+        if isinstance(row, Dropped):
+            yield row
+        else:
+            name = str(row.get("review_id") or "")
+            yield _candidate(row, "restaurant", name, "stars", ("text",))
 
 
 def amazon(
@@ -138,22 +152,32 @@ def amazon(
         category: a product is wanted if its categories name this, such as ``Laptops``.
         progress: told the bytes read of ``reviews``.
     """
-    known, wanted = _ids(products, ".json", "asin", "category", category)
-    with open_member(reviews, ".json", progress) as stream:
+    fields = ("asin", "reviewerID", "unixReviewTime", "reviewText")
+    for row in _joined(reviews, products, AMAZON, category, progress):
+        if isinstance(row, Dropped):
+            yield row
+        else:
+            # The dump has no ids; who wrote what about which product, and when, makes one.
+            whole = "\0".join(str(row.get(field)) for field in fields)
+            name = hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:24]
+            yield _candidate(row, "laptop", name, "overall", ("reviewText",))
+
+
+def _joined(
+    reviews: Path, subjects: Path, join: Join, category: str, progress: Progress
+) -> Iterator[dict[str, Any] | Dropped]:
+    """Yields the reviews of the subjects that are in the category."""
+    known, wanted = _ids(subjects, join, category)
+    with open_member(reviews, join.endings[0], progress) as stream:
         for row in json_objects(stream):
             if isinstance(row, Dropped):
                 yield row
-            elif row.get("asin") not in known:
-                yield Dropped("unknown product")
-            elif row["asin"] not in wanted:
+            elif (subject := str(row.get(join.key))) not in known:
+                yield Dropped(f"unknown {join.noun}")
+            elif subject not in wanted:
                 yield Dropped("other category")
             else:
-                parts = [
-                    str(row.get(name))
-                    for name in ("asin", "reviewerID", "unixReviewTime", "reviewText")
-                ]
-                name = hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
-                yield _candidate(row, "laptop", name, "overall", ("reviewText",))
+                yield row
 
 
 def table(
@@ -207,24 +231,27 @@ def _csv_rows(
         yield row
 
 
-def _ids(path: Path, ending: str, key: str, field: str, category: str) -> tuple[set[str], set[str]]:
+def _ids(path: Path, join: Join, category: str) -> tuple[set[str], set[str]]:
     """Returns all ids of a business or product file, and those of the wanted category."""
     known: set[str] = set()
     wanted: set[str] = set()
     bad = 0
-    with open_member(path, ending, lambda count: None) as stream:
+    with open_member(path, join.endings[1], lambda count: None) as stream:
         for row in json_objects(stream):
-            if isinstance(row, Dropped) or not row.get(key):
+            if isinstance(row, Dropped) or not row.get(join.key):
                 bad += 1
                 continue
-            known.add(row[key])
-            value = row.get(field) or []
+            name = str(row[join.key])
+            known.add(name)
+            value = row.get(join.categories)
             names = value.split(",") if isinstance(value, str) else value
-            if any(str(name).strip().lower() == category.lower() for name in names):
-                wanted.add(row[key])
+            if not isinstance(names, list):
+                continue  # missing or null
+            if any(str(part).strip().lower() == category.lower() for part in names):
+                wanted.add(name)
     if not known:
         raise ValueError(
-            f"{path}: no line has a field {key!r} ({bad} lines read); is it the right file?"
+            f"{path}: no line has a field {join.key!r} ({bad} lines read); is it the right file?"
         )
     if not wanted:
         raise ValueError(

@@ -96,6 +96,24 @@ def test_contract(runs, tmp_path):
     assert "vocabulary" not in manifest
 
 
+def test_examples_are_written_as_tfds_would(tmp_path):
+    from generation.corpus import tfds_files
+
+    tfds_files.require_tensorflow()
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    example = Example("r\u00e9", "laptop", "t", "rw", "in\n\0", "\U0001f600", 3.7)
+    writer = tfds_files.ConfigWriter(tmp_path, "c", 1000)
+    row = {name: getattr(example, name) for name in writer.features}
+    theirs = tfds.core.example_serializer.ExampleSerializer(
+        writer.features.get_serialized_info()
+    ).serialize_example(writer.features.encode_example(row))
+    ours = tfds_files.serialize(example)
+    assert tf.train.Example.FromString(ours) == tf.train.Example.FromString(theirs)
+    assert ours == tfds_files.serialize(dataclasses.replace(example))
+
+
 def test_no_review_is_in_both_splits_of_any_prompt(write_reviews, options, tmp_path):
     task = options(write_reviews(600))
     session.generate(Choice(), task, quiet=True)
@@ -268,6 +286,25 @@ def test_export_without_tensorflow(runs, tmp_path):
     found = collections.Counter(row["split"] for row in parquet if row["domain"] == "laptop")
     assert found["validation"] == expected["validation"]
     assert len(parquet) == 240
+
+
+def test_export_of_a_few_reviews_splits_as_the_build_does(write_reviews, options, tmp_path):
+    from generation.corpus import export
+
+    task = options(write_reviews(4))
+    session.generate(Choice(), task, quiet=True)
+    make(task.folder, tmp_path / "data", validation_fraction=1e-9)
+    export.export(from_ledgers.LedgerReader([task.folder]), tmp_path / "x.jsonl", 1e-9)
+    rows = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
+    held = {(r["prompt"], r["domain"], r["review_id"]) for r in rows if r["split"] != "train"}
+    built = {
+        (prompt, domain, row["review_id"].decode())
+        for prompt in ("anl", "rw")
+        for domain in ("restaurant", "laptop")
+        for row in rows_of(tmp_path / "data", f"lexicon_{prompt}_{domain}", "validation")
+    }
+    assert held == built
+    assert len(held) == 4
 
 
 def test_stats(runs, tmp_path):
