@@ -37,7 +37,7 @@ def convert(
         raise FileExistsError(f"{output} exists: name another file or use --overwrite")
     sentences = [s for file in files for s in load_file(file, form, labels)]
     _write(output, (json.dumps(s.as_dict(), ensure_ascii=False) for s in sentences))
-    typer.echo(f"{len(sentences)} sentences written to {output}")
+    typer.echo(f"{_number(len(sentences), 'sentence')} written to {output}")
 
 
 @benchmark.command()
@@ -54,13 +54,18 @@ def validate(
     labels = _labels(polarities, categories)
     failed = False
     for file in files:
-        sentences, problems = read_file(file, form, labels)
+        try:
+            sentences, problems = read_file(file, form, labels)
+        except (ValueError, OSError) as error:  # The other files are still to be checked.
+            typer.echo(str(error))
+            failed = True
+            continue
         for problem in problems:
             typer.echo(f"{file}:{problem}" + (" (can be repaired)" if problem.repaired else ""))
         faults = sum(not problem.repaired for problem in problems)
         failed = failed or faults > 0 or (strict and bool(problems))
         typer.echo(
-            f"{file}: {len(sentences)} sentences, {faults} faults, "
+            f"{file}: {_number(len(sentences), 'sentence')}, {_number(faults, 'fault')}, "
             f"{len(problems) - faults} that can be repaired"
         )
     if failed:
@@ -129,10 +134,11 @@ def score(
         str, typer.Option(help="Sub-sets by commas: polarity,implicit,multiple,hard,original.")
     ] = "",
     against: Annotated[
-        list[Path] | None, typer.Option(help="Files of another system, for a paired test.")
+        list[Path] | None,
+        typer.Option(help="Another system, for a paired test: a folder, or once for each file."),
     ] = None,
     kind: Annotated[str | None, typer.Option(help="tsa, asa or quad, if names do not say.")] = None,
-    bootstrap: Annotated[int, typer.Option(help="Draws for the 95% intervals.")] = 1000,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Draws for the 95% intervals.")] = 1000,
     output: Annotated[Path | None, typer.Option(help="Write all scores as JSON.")] = None,
     misses: Annotated[
         Path | None, typer.Option(help="Write each imperfect row with its reason.")
@@ -159,6 +165,10 @@ def score(
         tables.print_comparison(found, others)
     if output is not None:
         _write(output, [json.dumps(report, indent=1)])
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _with_file(path: Path | None, work: Callable[[Any], Any]) -> Any:

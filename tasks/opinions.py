@@ -205,10 +205,10 @@ def settle_span(
         if stripped == phrase:
             return phrase, start, end, None
         start += len(phrase) - len(phrase.lstrip())
-        return stripped, start, start + len(stripped), f"blanks around {phrase!r}"
+        return stripped, start, start + len(stripped), f"{phrase!r} has blanks around it"
     spans = candidates(text, stripped)
     if not spans:
-        return stripped, None, None, f"{stripped!r} is not in the text"
+        return stripped, None, None, f"{stripped!r} is not in the text, so it has no offsets"
     begin, stop = spans[0]
     if text[begin:stop] != stripped:
         written = text[begin:stop]
@@ -218,10 +218,13 @@ def settle_span(
         return (
             stripped,
             *chosen,
-            None if len(spans) == 1 else f"{stripped!r} stands {len(spans)} times",
+            None
+            if len(spans) == 1
+            else f"{stripped!r} stands {len(spans)} times; the first counts",
         )
     chosen = min(spans, key=lambda span: abs(span[0] - start))
-    return stripped, *chosen, f"offsets {start}-{end} do not hold {phrase!r}; it is at {chosen[0]}"
+    message = f"offsets {start}-{end} do not hold {phrase!r}; it is at {chosen[0]}-{chosen[1]}"
+    return stripped, *chosen, message
 
 
 def category_words(category: str) -> str:

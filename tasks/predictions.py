@@ -19,9 +19,11 @@ import orjson
 
 from tasks.linearize import ASA, QUAD, TSA, Kind, Unit, parse
 from tasks.opinions import category_words
+from tasks.readers import FORMATS, detect
 from tasks.scorer import Row
 
 Key = tuple[str, ...]
+SUBSETS = ("implicit", "multiple", "hard")
 
 
 class Keys(NamedTuple):
@@ -32,12 +34,14 @@ class Keys(NamedTuple):
         parsed: Predicted units.
         predicted: Predicted units by the reference rule.
         junk: Number of parts that are no unit.
+        flags: For each of `SUBSETS`, whether the row is in it: 1, 0, or -1 for unknown.
     """
 
     gold: list[Key]
     parsed: list[Key]
     predicted: list[Key]
     junk: int
+    flags: tuple[int, ...]
 
     @property
     def perfect(self) -> bool:
@@ -56,6 +60,7 @@ _KINDS = {
     "tsc": TSA,
     "asc": ASA,
 }
+_FLAGS = {None: -1, False: 0, True: 1}
 _GETTERS: dict[tuple[str, ...], itemgetter] = {}
 _LIST = re.compile(r"\[.*\]", re.DOTALL)
 
@@ -97,9 +102,9 @@ def read_predictions(path: Path, kind: Kind | None = None) -> Iterator[tuple[Row
         kind: What the task asks for; `None` tells it by the task's name or the units.
 
     Raises:
-        ValueError: A line is no prediction row, with file and line.
+        ValueError: A line is no prediction row, or one of another task, with file and line.
     """
-    found = kind
+    found, task = kind, None
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
             if number == 1:
@@ -110,12 +115,17 @@ def read_predictions(path: Path, kind: Kind | None = None) -> Iterator[tuple[Row
                 row = _load(line)
                 if "gold" not in row:
                     row = row.get("prediction", row)
+                if row["task"] != task:
+                    if task is not None:
+                        raise ValueError(f"rows of {task} and {row['task']}: one file, one task")
+                    task = row["task"]
                 if found is None:
                     found = _find_kind(row)
-                yield _settle(row, found), found
+                _settle(row, found)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+                reason = _complaint(error, line) + ("" if task else _looks(path))
                 raise ValueError(f"{path}:{number}: no prediction row: {reason}") from error
+            yield row, found
 
 
 def _load(line: bytes) -> Any:
@@ -126,6 +136,30 @@ def _load(line: bytes) -> Any:
         return json.loads(line)
 
 
+def _complaint(error: Exception, line: bytes) -> str:
+    """Says in a user's words what is wrong with a line that cannot be read."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON: {error.msg} at column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    row = _load(line)
+    if not isinstance(row, dict):
+        return f"an object is expected, not {type(row).__name__}"
+    row = row if "gold" in row else row.get("prediction", row)
+    for name in ("gold", "parsed", "reference", "unparsed"):
+        value = row.get(name, [])
+        if not isinstance(value, list) and (value is not None or name == "gold"):
+            return f"{name} is {json.dumps(value)[:60]}, a list is expected"
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _looks(path: Path) -> str:
+    """Says which other format a file looks like, if it does."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        seen = detect(file.read(65536))
+    return f"; it looks like {seen}, {FORMATS[seen].DESCRIPTION}" if seen else ""
+
+
 def _find_kind(row: Row) -> Kind:
     units = row["gold"] or row.get("parsed") or [None]
     kind = kind_of(str(row["task"]), units[0])
@@ -134,7 +168,7 @@ def _find_kind(row: Row) -> Kind:
     return kind
 
 
-def _settle(row: Row, kind: Kind) -> Row:
+def _settle(row: Row, kind: Kind) -> None:
     """Makes units of what stands for them, and adds the row's `keys`."""
     parsed = row.get("parsed")
     if parsed is None:
@@ -147,11 +181,24 @@ def _settle(row: Row, kind: Kind) -> Row:
         for name in ("gold", "parsed"):
             row[name] = [u if isinstance(u, dict) else unit_of(u, kind) for u in row[name]]
         gold_keys, parsed_keys = list(map(key, row["gold"])), list(map(key, row["parsed"]))
-    reference = row.get("reference")
+    get = row.get
+    reference = get("reference")
     predicted = parsed_keys if reference is None else list(map(tuple, reference))
-    unparsed = row.get("unparsed")
-    row["keys"] = Keys(gold_keys, parsed_keys, predicted, len(unparsed) if unparsed else 0)
-    return row
+    for keys in (gold_keys, parsed_keys):
+        for fields in keys:
+            if None in fields:
+                raise ValueError(f"a unit without {kind.keys[fields.index(None)]}: {fields}")
+    if predicted != parsed_keys:
+        for fields in predicted:
+            if len(fields) != len(kind.keys):
+                raise ValueError(f"reference: {fields!r} is no {', '.join(kind.keys)}")
+    unparsed = get("unparsed")
+    try:
+        flags = (_FLAGS[get("implicit")], _FLAGS[get("multiple")], _FLAGS[get("hard")])
+    except (KeyError, TypeError):
+        wrong = {name: get(name) for name in SUBSETS}
+        raise ValueError(f"{wrong}: true, false or null is expected") from None
+    row["keys"] = Keys(gold_keys, parsed_keys, predicted, len(unparsed) if unparsed else 0, flags)
 
 
 def unit_of(values: Any, kind: Kind) -> Unit:

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from tasks.linearize import Kind
-from tasks.predictions import Keys, prediction_files, read_predictions
+from tasks.predictions import SUBSETS, Keys, prediction_files, read_predictions
 from tasks.scorer import Row, explain, f1, match
 from tasks.significance import bootstrap_interval, paired_test
 from tasks.soft import Key, soft_matches
@@ -135,14 +135,10 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
     """
     ids: list[str] = []
     counts = array.array("d")
-    flags = {name: array.array("b") for name in ("implicit", "multiple", "hard")}
+    flags = array.array("b")
     polarities: defaultdict[str, list[int]] = defaultdict(lambda: [0] * 7)
-    task = None
+    row: Row = {}
     for row, kind in read_predictions(path, kind):  # noqa: B020 - told by the first row
-        if row["task"] != task:
-            if task is not None:
-                raise ValueError(f"{path} has rows of {task} and {row['task']}: one file, one task")
-            task = row["task"]
         ids.append(str(row.get("id", len(ids))))
         keys = row["keys"]
         if keys.perfect:
@@ -154,18 +150,16 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
             counts.extend(_count(keys, kind, polarities))
             if misses is not None:
                 misses.write(json.dumps(_miss(row, kind), ensure_ascii=False) + "\n")
-        for name, values in flags.items():
-            value = row.get(name)
-            values.append(-1 if value is None else value)
-    if kind is None or task is None:
+        flags.extend(keys.flags)
+    if kind is None or not ids:
         raise ValueError(f"{path} has no prediction rows")
     return Scored(
         path,
-        str(task),
+        str(row["task"]),
         kind,
         tuple(ids),
         np.frombuffer(counts, np.float64).reshape(-1, len(COLUMNS)),
-        {name: np.frombuffer(values, np.int8) for name, values in flags.items()},
+        dict(zip(SUBSETS, np.frombuffer(flags, np.int8).reshape(-1, len(SUBSETS)).T, strict=True)),
         {name: _polarity_sums(sums) for name, sums in sorted(polarities.items())},
     )
 
@@ -282,6 +276,7 @@ def summarize(
     Yields:
         `group` (all, implicit, …, or a polarity), `seeds`, and for each score its mean over the
         seeds and `<score>_std`; for the first row `f1_interval` and `strict_f1_interval` as well.
+        A sub-set that is empty has no scores, only `rows` and `gold_units`, both 0.
     """
     first = _summary("all", [metrics(seed.sums()) for seed in seeds])
     if draws:
@@ -297,7 +292,11 @@ def summarize(
                 empty = np.zeros(len(COLUMNS))
                 yield _summary(name, [metrics(s.polarities.get(name, empty)) for s in seeds], True)
         else:
-            yield _summary(group, [metrics(seed.sums(group)) for seed in seeds])
+            sums = [seed.sums(group) for seed in seeds]
+            if any(part[_INDEX["rows"]] for part in sums):
+                yield _summary(group, list(map(metrics, sums)))
+            else:
+                yield {"group": group, "seeds": len(seeds), "rows": 0, "gold_units": 0}
 
 
 def _summary(
@@ -330,12 +329,25 @@ def compare(
         ValueError: The systems do not have the same seeds or sentences.
     """
     if len(first) != len(second):
-        raise ValueError(f"{len(first)} files cannot be paired with {len(second)}")
+        raise ValueError(
+            f"{_named(first)} cannot be paired with {_named(second)}: name a folder, or repeat "
+            "--against for each file"
+        )
     pairs = [(a.counts, _aligned(a, b)) for a, b in zip(first, second, strict=True)]
     mine, other = (
         f1_columns(np.concatenate([pair[side] for pair in pairs]), strict) for side in (0, 1)
     )
     return paired_test(mine, other, f1_of_sums, draws)
+
+
+def _named(seeds: Sequence[Scored]) -> str:
+    return f"{len(seeds)} of {seeds[0].task} ({', '.join(seed.path.name for seed in seeds)})"
+
+
+def pooled_f1(seeds: Sequence[Scored], strict: bool = False) -> float:
+    """Returns the F1 over the sentences of all seeds together, which `compare` compares."""
+    sums = sum(seed.sums() for seed in seeds)
+    return float(f1_of_sums(f1_columns(np.asarray(sums)[None], strict))[0])
 
 
 def _aligned(first: Scored, second: Scored) -> np.ndarray:

@@ -22,6 +22,7 @@ _TITLES = {
     "asa_rest16": "ASA-Rest16",
     "asa_laptop16": "ASA-Laptop16",
 }
+_SHOWN_LINES = 40
 _HARD = {"Rest-Hard": "asa_rest16", "Laptop-Hard": "asa_laptop16"}
 _SCORES = ("f1", "precision", "recall", "strict_f1", "soft_f1", "extraction_f1")
 _HEADS = ("F1", "P", "R", "strict F1", "soft F1", "extraction F1")
@@ -33,19 +34,19 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=240)
 
 
-def _stats_table(title: str) -> Table:
+def _stats_table(title: str, *names: str) -> Table:
     table = Table(title=title)
-    table.add_column("data set")
-    table.add_column("split")
+    for name in names:
+        table.add_column(name)
     for name in ("#Sent", "#Trg", "#Asp", "#Imp", "#Mul"):
         table.add_column(name, justify="right")
     return table
 
 
-def _add_stats(table: Table, name: str, split: str, found: Stats) -> None:
+def _add_stats(table: Table, found: Stats, *names: str) -> None:
     implicit = "-" if found.implicit is None else str(found.implicit)
     counts = (found.targets or "-", found.categories or "-", implicit, found.multiple)
-    table.add_row(name, split, str(found.sentences), *map(str, counts))
+    table.add_row(*names, str(found.sentences), *map(str, counts))
 
 
 def print_files(files: Sequence[Path], form: str | None, labels: Labels) -> None:
@@ -55,9 +56,9 @@ def print_files(files: Sequence[Path], form: str | None, labels: Labels) -> None
         FileNotFoundError: A file is missing.
         ValueError: A file is broken.
     """
-    table = _stats_table("Sentences and opinions")
+    table = _stats_table("Sentences and opinions", "file")
     for file in files:
-        _add_stats(table, str(file), "", stats(load_file(file, form, labels)))
+        _add_stats(table, stats(load_file(file, form, labels)), str(file))
     _console().print(table)
 
 
@@ -68,12 +69,12 @@ def print_benchmark() -> None:
         FileNotFoundError: A file is missing.
         ValueError: A file is broken.
     """
-    table = _stats_table("FSA benchmark (table 2)")
+    table = _stats_table("FSA benchmark (table 2)", "data set", "split")
     for name, title in _TITLES.items():
         for split, head in _FILES.items():
-            _add_stats(table, title, head, stats(_sentences(name, split)))
+            _add_stats(table, stats(_sentences(name, split)), title, head)
     for title, name in _HARD.items():
-        _add_stats(table, title, "Test", stats(_sentences(name, "test_hard")))
+        _add_stats(table, stats(_sentences(name, "test_hard")), title, "Test")
     subsets = Table(title="Test sets with the hard samples: sentences and units")
     subsets.add_column("data set")
     for head in ("#Sent", "units", "implicit", "units", "multiple", "units"):
@@ -143,36 +144,46 @@ def print_comparison(first: Mapping[str, list[Scored]], second: Mapping[str, lis
     shared = [task for task in first if task in second]
     if not shared:
         raise ValueError(f"no task in common: {', '.join(first)} and {', '.join(second)}")
-    table = Table(title="Difference to the other system (approximate randomisation)")
-    for head in ("task", "F1", "p", "strict F1", "p"):
+    table = Table(title="Paired test (approximate randomisation)", min_width=60)
+    table.add_column("task")
+    table.add_column("score")
+    for head in ("this", "other", "difference", "p"):
         table.add_column(head, justify="right")
     for task in shared:
-        cells = []
-        for strict in (False, True):
-            difference, probability = scoring.compare(first[task], second[task], strict)
-            cells += [f"{difference:+.2f}", f"{probability:.4f}"]
-        table.add_row(task, *cells)
+        mine, other = first[task], second[task]
+        for strict, name in ((False, "F1"), (True, "strict F1")):
+            difference, probability = scoring.compare(mine, other, strict)
+            scores = [f"{scoring.pooled_f1(seeds, strict):.2f}" for seeds in (mine, other)]
+            head = "" if strict else task
+            table.add_row(head, name, *scores, f"{difference:+.2f}", f"{probability:.4f}")
     _console().print(table)
 
 
 def print_survey(file: Path, field: str) -> None:
     """Prints how well the analyses of a file can be read, and which lines cannot.
 
+    Rows of a ledger that answer another prompt than ANL, or did not succeed, are passed over.
+
     Raises:
         ValueError: A line is no JSON object or lacks the field.
     """
-    texts = []
+    texts, places = [], []
     with file.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                text = json.loads(line)[field]
+                row = json.loads(line)
+                text = row[field]
             except (ValueError, KeyError, TypeError) as error:
                 raise ValueError(f"{file}:{number}: no JSON object with {field!r}") from error
-            texts.append(text or "")
+            if row.get("prompt", "anl") == "anl" and row.get("status", "ok") == "ok":
+                texts.append(text or "")
+                places.append(str(number))
     found = analysis.survey(texts)
     print(
         f"{file}: {found.texts} texts, {found.blocks} blocks ({found.complete} with all four "
         f"parts), {len(found.unread)} texts without a block"
     )
     if found.unread:
-        print("  lines:", ", ".join(str(index + 1) for index in found.unread))
+        shown = [places[index] for index in found.unread[:_SHOWN_LINES]]
+        more = len(found.unread) - len(shown)
+        print("  lines:", ", ".join(shown) + (f" and {more} more" if more else ""))

@@ -38,15 +38,20 @@ def read_file(
         ValueError: The file is empty, broken as a whole, or of another format.
     """
     text = read_text(Path(path))
+    if text.strip() == "[]":
+        raise ValueError(f"{path} holds no sentences")
     seen = detect(text)
     if form is not None and form not in FORMATS:
         raise ValueError(f"unknown format {form!r}: one of {', '.join(FORMATS)}")
     chosen = form or seen
     if chosen is None:
-        known = "; ".join(f"{name} ({module.DESCRIPTION})" for name, module in FORMATS.items())
-        raise ValueError(f"{path} looks like none of the known formats: {known}")
+        raise ValueError(
+            f"{path}:1: {text.strip().splitlines()[0][:60]!r} begins none of the known formats: "
+            f"{', '.join(FORMATS)}"
+        )
     if form is not None and seen is not None and seen != form:
-        raise ValueError(f"{path} does not look like {form}, but like {seen}: use --format {seen}")
+        what = f"{seen} ({FORMATS[seen].DESCRIPTION})"
+        raise ValueError(f"{path} does not look like {form}, but like {what}: use --format {seen}")
     log = Log(labels)
     try:
         sentences = FORMATS[chosen].read(text, log)

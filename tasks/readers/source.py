@@ -14,12 +14,15 @@ def read_text(path: Path) -> str:
         ValueError: The file is empty or not UTF-8.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist")
+        raise FileNotFoundError(f"{path} {'is no file' if path.exists() else 'does not exist'}")
+    content = path.read_bytes()
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
         raise ValueError(
-            f"{path}: byte {error.start} is not UTF-8; convert the file first"
+            f"{path}:{line}: byte 0x{byte:02x} is not UTF-8; convert the file first"
         ) from error
     if not text.strip():
         raise ValueError(f"{path} is empty")

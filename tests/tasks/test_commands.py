@@ -52,12 +52,26 @@ def test_validate_names_lines_and_fails_on_faults(file):
     assert lines[0].startswith(f"{file}:2: [1] target offsets 5-14 do not hold 'wine list'")
     assert lines[0].endswith("(can be repaired)")
     assert "unknown polarity 'good'" in lines[1]
-    assert lines[2] == f"{file}: 2 sentences, 1 faults, 1 that can be repaired"
+    assert lines[2] == f"{file}: 2 sentences, 1 fault, 1 that can be repaired"
     result = run("validate", file, "--polarities", "positive,good", "--categories", "a b")
     assert result.exit_code == 0
     assert run("validate", file, "--polarities", "positive,good", "--strict").exit_code == 1
     result = run("validate", file, "--polarities", "positive,good", "--categories", "restaurant")
     assert "category 'A#B' is outside the space of 12" in result.stdout
+
+
+def test_validate_checks_all_files_though_one_cannot_be_read(file, tmp_path):
+    (tmp_path / "empty.json").write_text("\n")
+    (tmp_path / "latin.json").write_bytes(b'[\n{"sentence": "caf\xe9"}]')
+    result = run("validate", tmp_path / "empty.json", tmp_path / "latin.json", tmp_path, file)
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"{tmp_path / 'empty.json'} is empty"
+    assert (
+        lines[1] == f"{tmp_path / 'latin.json'}:2: byte 0xe9 is not UTF-8; convert the file first"
+    )
+    assert lines[2] == f"{tmp_path} is no file"
+    assert lines[-1].startswith(f"{file}: 2 sentences")
 
 
 def test_convert_writes_the_opinions_form(file, tmp_path):
@@ -97,7 +111,7 @@ def test_stats_of_files(file):
         for line in run("stats", file, "--polarities", "positive,good").stdout.splitlines()
         if "train.json" in line
     ]
-    assert [cell.strip() for cell in line.split("│")[3:8]] == ["2", "2", "2", "-", "1"]
+    assert [cell.strip() for cell in line.split("│")[2:7]] == ["2", "2", "2", "-", "1"]
 
 
 def test_register_makes_a_task(file, data_dir):
@@ -113,11 +127,17 @@ def test_register_makes_a_task(file, data_dir):
 
 def test_analyses_report_what_they_cannot_read(tmp_path):
     path = tmp_path / "ledger.jsonl"
-    rows = ["Opinion Target 1: bar\nSentiment: Mild", "I liked it ."]
-    path.write_text("\n".join(json.dumps({"response": row}) for row in rows))
+    rows = ["I slept well .", "Opinion Target 1: bar\nSentiment: Mild", "I liked it ."]
+    prompts = ["rw", "anl", "anl"]
+    path.write_text(
+        "\n".join(
+            json.dumps({"prompt": prompt, "status": "ok", "response": row})
+            for prompt, row in zip(prompts, rows, strict=True)
+        )
+    )
     out = run("analyses", path).stdout
     assert "2 texts, 1 blocks (0 with all four parts), 1 texts without a block" in out
-    assert "lines: 2" in out
+    assert "lines: 3\n" in out
     with pytest.raises(ValueError, match=r"ledger.jsonl:1: no JSON object with 'answer'"):
         run("analyses", path, "--field", "answer")
 
@@ -193,8 +213,11 @@ def test_score_prints_and_writes_all_scores(predictions, tmp_path):
 
 def test_score_compares_two_systems(predictions):
     result = run_score(predictions / "seed0.jsonl", "--against", predictions / "seed1.jsonl")
-    assert "+0.00" in result.stdout
-    assert "1.0000" in result.stdout
+    (line,) = [line for line in result.stdout.splitlines() if " F1 " in line and "+0.00" in line][
+        :1
+    ]
+    cells = [cell.strip() for cell in line.split("│")[1:-1]]
+    assert cells == ["tsa_rest14", "F1", "33.33", "33.33", "+0.00", "1.0000"]
 
 
 def test_score_refuses_what_it_does_not_know(predictions):

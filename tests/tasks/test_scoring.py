@@ -4,6 +4,7 @@ import collections
 import itertools
 import json
 import random
+import re
 
 import numpy as np
 import pytest
@@ -269,12 +270,23 @@ def test_the_paired_test_tells_systems_apart(tmp_path):
     assert small <= 4
 
 
+def test_an_empty_sub_set_has_no_scores(tmp_path):
+    rows = [row | {"hard": False, "implicit": None} for row in make_rows(0, 20)]
+    scored = score_file(write(tmp_path / "a", rows))
+    _, hard, implicit = summarize([scored], ("hard", "implicit"), draws=0)
+    assert hard == {"group": "hard", "seeds": 1, "rows": 0, "gold_units": 0}
+    assert implicit["rows"] == 0
+    assert "f1" not in implicit
+
+
 def test_systems_that_cannot_be_paired_are_named(tmp_path):
     rows = make_rows(0, 5)
     first = score_file(write(tmp_path / "a", rows))
     with pytest.raises(ValueError, match="sentence '4' is in one only"):
         compare([first], [score_file(write(tmp_path / "b", rows[:4]))])
-    with pytest.raises(ValueError, match="1 files cannot be paired with 2"):
+    with pytest.raises(
+        ValueError, match=r"1 of tsa_probe \(a\) cannot be paired with 2 of tsa_probe \(a, a\)"
+    ):
         compare([first], [first, first])
 
 
@@ -329,23 +341,38 @@ def test_what_is_no_prediction_is_named(tmp_path):
     good = json.dumps(make_rows(0, 1)[0])
     for line, complaint in (
         ("{", "Expecting property name"),
-        ('{"task": "tsa_x", "parsed": []}', "'gold' is missing"),
+        ('{"task": "tsa_probe", "parsed": []}', "'gold' is missing"),
         ('{"task": "unknown", "gold": []}', "say --kind"),
-        ('{"task": "tsa_x", "gold": [["a"]], "parsed": []}', "is no target, polarity"),
-        ('{"task": "tsa_x", "gold": [{"target": "a"}], "parsed": []}', "polarity"),
-        ("[]", "has no attribute"),
+        ('{"task": "tsa_probe", "gold": [["a"]], "parsed": []}', "is no target, polarity"),
+        ('{"task": "tsa_probe", "gold": [{"target": "a"}], "parsed": []}', "polarity"),
+        ("[]", "an object is expected, not list"),
+        ('{"task": "tsa_probe", "gold": null}', "gold is null, a list is expected"),
+        ('{"task": "tsa_probe", "gold": [], "parsed": "a | b"}', 'parsed is "a | b", a list'),
+        ('{"task": "tsa_probe", "gold": [], "parsed": [], "unparsed": 3}', "unparsed is 3, a list"),
+        (
+            '{"task": "tsa_probe", "gold": [], "parsed": [], "reference": [["a"]]}',
+            "is no target, pol",
+        ),
+        ('{"task": "tsa_probe", "gold": [], "parsed": [], "hard": "yes"}', "true, false or null"),
+        (
+            '{"task": "tsa_probe", "gold": [{"target": null, "polarity": "a"}], "parsed": []}',
+            "without",
+        ),
+        ('{"task": "tsa_other", "gold": []}', "rows of tsa_probe and tsa_other"),
     ):
         path = tmp_path / "a"
         path.write_text(f"{line}\n" if "unknown" in line else f"{good}\n{line}\n")
         number = 1 if "unknown" in line else 2
-        with pytest.raises(ValueError, match=f"a:{number}: no prediction row.*{complaint}"):
+        with pytest.raises(
+            ValueError, match=f"a:{number}: no prediction row.*{re.escape(complaint)}"
+        ):
             list(read_predictions(path))
     (tmp_path / "a").write_text("\n")
     with pytest.raises(ValueError, match="has no prediction rows"):
         score_file(tmp_path / "a")
-    rows = [make_rows(0, 1)[0], make_rows(0, 1)[0] | {"task": "tsa_other"}]
-    with pytest.raises(ValueError, match="rows of tsa_probe and tsa_other"):
-        score_file(write(tmp_path / "a", rows))
+    (tmp_path / "a").write_text('{"id": "1", "text": "Fine .", "opinions": []}\n')
+    with pytest.raises(ValueError, match=r"a:1: .*'gold' is missing; it looks like opinions"):
+        score_file(tmp_path / "a")
     with pytest.raises(FileNotFoundError, match="no prediction file and no folder"):
         score_paths([tmp_path / "nowhere"])
 
