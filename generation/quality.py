@@ -12,7 +12,7 @@ do did does will would can could there which who when what if than too also just
 about up out
 """
 _ENGLISH = frozenset(_ENGLISH_TEXT.split())
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _REFUSALS = re.compile(
     r"""^\W*(?:
         i['’]?m\ sorry\b | i\ am\ sorry\b | sorry,\ (?:but\ )?i\b | i\ apologi[sz]e\b
@@ -97,7 +97,7 @@ def prepare() -> None:
 
 def is_english(text: str) -> bool:
     """Tells whether a text is English; short ones without a clear sign pass."""
-    words = [word.lower().replace("’", "'") for word in _WORD.findall(text[:2000])]
+    words = _WORD.findall(text[:2000].lower().replace("’", "'"))
     if len(words) < 4:
         return sum(character.isascii() for character in text) >= len(text) / 2 or not words
     share = sum(word in _ENGLISH for word in words) / len(words)

@@ -129,8 +129,9 @@ def generate(
     if bind := getattr(teacher, "bind", None):
         bind(options.shard, options.shards)
     with ledger.Ledger(path) as book:
-        claim_folder(options, teacher.spec)
+        refuse_other_run(options, teacher.spec)
         teacher.check()
+        claim_folder(options, teacher.spec)
         planner = Planner(options, teacher, ledger.statuses(path), progress, stop)
         write_summary(options, fingerprint, progress, planner)
         try:
@@ -191,13 +192,43 @@ def survey(options: Options, progress: Progress) -> str:
     return files.sha256(options.reviews)
 
 
-def claim_folder(options: Options, spec: base.Spec) -> None:
-    """Writes ``run.json``, or refuses a folder that holds answers of another run.
+def refuse_other_run(options: Options, spec: base.Spec) -> None:
+    """Refuses a folder that holds answers of another run.
 
-    Teacher, prompt versions and sharding must be the same.
+    Teacher, prompt versions and sharding must be the same. A run that failed before its first
+    answer, as by a wrong model's name, binds nobody.
+
+    Raises:
+        ValueError: something differs; the message names it.
     """
     path = options.folder / "run.json"
-    mine: dict[str, Any] = {
+    ledgers = options.folder.glob("ledger-*.jsonl")
+    if not path.exists() or not any(ledger.stat().st_size for ledger in ledgers):
+        return
+    old = files.parse_object(path.read_bytes())
+    for what, before, now in _differences(old, _facts(options, spec)):
+        raise ValueError(
+            f"{options.folder} holds answers of another run ({what} was {before}, now {now}); "
+            "use another --output-dir"
+        )
+
+
+def claim_folder(options: Options, spec: base.Spec) -> None:
+    """Writes ``run.json``: who answers what; prompts of earlier runs into the folder stay named."""
+    refuse_other_run(options, spec)  # another process may have been faster
+    path = options.folder / "run.json"
+    mine = _facts(options, spec)
+    if path.exists():
+        old = files.parse_object(path.read_bytes())
+        if not list(_differences(old, mine)):
+            mine["prompts"] = old["prompts"] | mine["prompts"]
+        if mine == old:
+            return
+    files.write_json(path, mine)
+
+
+def _facts(options: Options, spec: base.Spec) -> dict[str, Any]:
+    return {
         "spec": dataclasses.asdict(spec),
         "shards": options.shards,
         "prompts": {
@@ -205,17 +236,6 @@ def claim_folder(options: Options, spec: base.Spec) -> None:
             for prompt in options.prompts
         },
     }
-    if path.exists():
-        old = files.parse_object(path.read_bytes())
-        for what, before, now in _differences(old, mine):
-            raise ValueError(
-                f"{options.folder} holds answers of another run ({what} was {before}, now {now}); "
-                "use another --output-dir"
-            )
-        mine["prompts"] = old["prompts"] | mine["prompts"]
-        if mine == old:
-            return
-    files.write_json(path, mine)
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:

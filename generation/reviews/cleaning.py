@@ -14,6 +14,7 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
 _BREAK = re.compile(r"<\s*(?:br|/p|/div|/li)\s*/?>", re.IGNORECASE)
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANKS = re.compile(r"\s*\n\s*\n\s*")
+_ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
@@ -46,8 +47,10 @@ def clean(text: str) -> str:
     if "&" in text:
         text = html.unescape(text)
     text = _LINE_ENDS.sub("\n", text)
-    if not text.isascii() or not text.isprintable():
+    if not text.isascii():
         text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _CONTROL)
+    elif not text.isprintable():
+        text = _ASCII_CONTROL.sub("", text)
     text = _BLANKS.sub("\n\n", _SPACES.sub(" ", text))
     return text.strip()
 

@@ -111,8 +111,10 @@ def collect(
             )
         chosen = _choose(spool, sampling, report)
         if not chosen.any():
+            dropped = ", ".join(f"{name} {n:,}" for name, n in report.dropped.most_common())
             raise ValueError(
-                f"no review of {report.lines:,} lines is left; dropped: {dict(report.dropped)}"
+                f"no review of {report.lines:,} lines is left (dropped: {dropped}); check the "
+                "columns and the filters"
             )
         with files.atomic_file(output) as stream, spool.path.open("rb") as lines:
             for line, keep, stars in zip(lines, chosen, spool.stars, strict=True):

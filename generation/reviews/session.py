@@ -1,6 +1,9 @@
 """Collecting as a person starts it: sources by name, progress by bytes."""
 
+import contextlib
 import dataclasses
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,11 +24,37 @@ class Source:
     domain: str | None = None
     columns: str = "text=text,rating=rating"
 
+    def check(self) -> None:
+        """Raises where a flag or a file is missing, before anything is read.
+
+        Raises:
+            FileNotFoundError: a file does not exist.
+            ValueError: the flags do not go together.
+        """
+        if self.source not in ("yelp", "amazon", "table"):
+            raise ValueError(f"--source is {self.source!r}; use yelp, amazon or table")
+        if self.source == "yelp" and self.businesses is None:
+            raise ValueError(
+                "--source yelp needs --businesses, the business file that tells restaurants"
+            )
+        if self.source == "amazon" and self.products is None:
+            raise ValueError(
+                "--source amazon needs --products, the metadata file that tells laptops"
+            )
+        if self.source == "table":
+            parse_columns(self.columns)
+            if self.domain not in DOMAINS:
+                raise ValueError(f"--source table needs --domain {' or '.join(DOMAINS)}")
+        for path in (*self.paths, self.businesses, self.products):
+            if path is not None:
+                files.require_file(path)
+
     def candidates(
         self, progress: Callable[[int, int], None]
     ) -> Iterator[sources.Candidate | sources.Dropped]:
         """Yields the candidates of all files; ``progress`` is told bytes read and bytes in all."""
-        total = sum(files.require_file(path).stat().st_size for path in self.paths)
+        self.check()
+        total = sum(path.stat().st_size for path in self.paths)
         before = 0
         for path in self.paths:
             yield from self._read(path, _shifted(progress, before, total))
@@ -35,22 +64,13 @@ class Source:
         self, path: Path, progress: sources.Progress
     ) -> Iterator[sources.Candidate | sources.Dropped]:
         if self.source == "yelp":
-            if self.businesses is None:
-                raise ValueError(
-                    "--source yelp needs --businesses, the business file that tells restaurants"
-                )
+            assert self.businesses is not None  # checked
             return sources.yelp(path, self.businesses, self.category or "Restaurants", progress)
         if self.source == "amazon":
-            if self.products is None:
-                raise ValueError(
-                    "--source amazon needs --products, the metadata file that tells laptops"
-                )
+            assert self.products is not None
             return sources.amazon(path, self.products, self.category or "Laptops", progress)
-        if self.source == "table":
-            if self.domain not in DOMAINS:
-                raise ValueError(f"--source table needs --domain {' or '.join(DOMAINS)}")
-            return sources.table(path, self.domain, parse_columns(self.columns), progress)
-        raise ValueError(f"--source is {self.source!r}; use yelp, amazon or table")
+        assert self.domain is not None
+        return sources.table(path, self.domain, parse_columns(self.columns), progress)
 
 
 def _shifted(progress: Callable[[int, int], None], before: int, total: int) -> sources.Progress:
@@ -88,9 +108,31 @@ def collect(
     max_bad_fraction: float,
 ) -> collecting.Report:
     """Collects with a progress bar; see ``collecting.collect``."""
+    source.check()
+    with _progress() as show:
+        return collecting.collect(
+            source.candidates(show), source.source, output, limits, sampling, max_bad_fraction
+        )
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Yields what shows bytes read and bytes in all: a bar, or in a log a line each half minute."""
     import rich.console
     import rich.progress
 
+    console = rich.console.Console(stderr=True)
+    if not console.is_terminal:
+        last = time.monotonic()
+
+        def tell(done: int, total: int) -> None:
+            nonlocal last
+            if time.monotonic() - last >= 30:
+                last = time.monotonic()
+                print(f"read {done / 1e6:,.0f} of {total / 1e6:,.0f} MB", file=sys.stderr)
+
+        yield tell
+        return
     columns = (
         rich.progress.TextColumn("{task.description}"),
         rich.progress.BarColumn(),
@@ -98,13 +140,6 @@ def collect(
         rich.progress.TransferSpeedColumn(),
         rich.progress.TimeRemainingColumn(),
     )
-    with rich.progress.Progress(*columns, console=rich.console.Console(stderr=True)) as bar:
+    with rich.progress.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("reading", total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        candidates = source.candidates(show)
-        return collecting.collect(
-            candidates, source.source, output, limits, sampling, max_bad_fraction
-        )
+        yield lambda done, total: bar.update(task, completed=done, total=total)

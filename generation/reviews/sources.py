@@ -255,7 +255,8 @@ def _ids(path: Path, join: Join, category: str) -> tuple[set[str], set[str]]:
         )
     if not wanted:
         raise ValueError(
-            f"{path}: none of {len(known):,} entries has the category {category!r}; set --category"
+            f"{path}: none of {len(known):,} entries has the category {category!r} in its field "
+            f"{join.categories!r}; set --category, or name the right file"
         )
     return known, wanted
 

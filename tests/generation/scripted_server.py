@@ -9,6 +9,7 @@ faults: {kind: share} with kind 429, 429_retry_after, 500, hang, broken_json, re
 poison: a text; requests that hold it always get a 400.
 port: 0 for any free one.
 key: the API key that is accepted (any where missing).
+moved: an address that every request is sent to by a redirect.
 quota_after: after so many answers, every request is refused for lack of quota.
 batch_expire_after: a batch expires after so many of its rows, once.
 batch_polls: polls until a batch ends (2).
@@ -87,6 +88,8 @@ class Server:
         if path == "/script":
             self.script = json.loads(body)
             return 200, {}, {}
+        if "moved" in self.script:
+            return 308, {"location": self.script["moved"]}, {}
         if (
             self.script.get("key")
             and headers.get("authorization") != f"Bearer {self.script['key']}"

@@ -87,6 +87,21 @@ def test_wrong_key_or_model_fails_before_the_first_row(
     assert "sk-very-secret" not in str(caught.value)
     assert rows_of(task) == []
     assert server.counts()["asked"] == {}
+    # The folder is free for the command that is right.
+    monkeypatch.setenv("OPENAI_API_KEY", "right")
+    assert session.generate(choice(server), task, quiet=True).statuses == {"ok": 6}
+
+
+def test_addresses_that_are_none(serve, write_reviews, options, choice):
+    class Odd:
+        url = "localhost/v1"
+
+    task = options(write_reviews(1))
+    with pytest.raises(ValueError, match=r"localhost/v1/models is no URL; .*check --base-url"):
+        session.generate(choice(Odd), task, quiet=True)
+    Odd.url = serve(moved="http://127.0.0.1:9/v1").url
+    with pytest.raises(ValueError, match=r"HTTP 308 to http://127\.0\.0\.1:9/v1; set --base-url"):
+        session.generate(choice(Odd), task, quiet=True)
 
 
 def test_service_that_is_not_there(write_reviews, options, choice):
