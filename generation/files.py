@@ -4,6 +4,7 @@ And writing files so that no half-written one is ever seen.
 """
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import json
@@ -94,6 +95,20 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 @contextlib.contextmanager
+def _full_disk_in_words(path: Path) -> Iterator[None]:
+    """Says where a disk is full, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise OSError(
+            f"{path}: no space left on the disk; free some and run the same command again "
+            "(nothing was half-written)"
+        ) from None
+
+
+@contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Opens a temporary neighbour of ``path`` for writing bytes.
 
@@ -102,7 +117,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with _full_disk_in_words(path), os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
@@ -130,7 +145,8 @@ def atomic_folder(parent: Path, name: str = "work") -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=parent))
     os.chmod(folder, 0o777 & ~_umask())
     try:
-        yield folder
+        with _full_disk_in_words(parent):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -4,6 +4,7 @@ It is the only module of the package that loads TensorFlow.
 """
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -73,14 +74,27 @@ class ConfigWriter:
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, split: str, example: Example) -> None:
-        """Appends one example to a split."""
-        self.splits[split].write(serialize(example))
+        """Appends one example to a split.
+
+        Raises:
+            OSError: it cannot be written, as on a full disk.
+        """
+        import tensorflow as tf
+
+        try:
+            self.splits[split].write(serialize(example))
+        except tf.errors.OpError as error:
+            raise _os_error(error) from None
 
     def close(self) -> dict[str, int]:
         """Ends the files, writes the two JSON files, and returns the examples by split."""
+        import tensorflow as tf
         import tensorflow_datasets as tfds
 
-        infos = [writer.close() for writer in self.splits.values()]
+        try:
+            infos = [writer.close() for writer in self.splits.values()]
+        except tf.errors.OpError as error:
+            raise _os_error(error) from None
         identity = tfds.core.dataset_info.DatasetIdentity(
             name=NAME,
             version=tfds.core.Version(VERSION),
@@ -97,6 +111,14 @@ class ConfigWriter:
         info.set_splits(tfds.core.splits.SplitDict(infos))
         info.write_to_directory(self.folder)
         return {info.name: info.num_examples for info in infos}
+
+
+def _os_error(error: Any) -> OSError:
+    """Returns what TensorFlow's file system says as Python would have raised it."""
+    import tensorflow as tf
+
+    full = isinstance(error, tf.errors.ResourceExhaustedError) or "No space" in error.message
+    return OSError(errno.ENOSPC if full else errno.EIO, error.message)
 
 
 def serialize(example: Example) -> bytes:

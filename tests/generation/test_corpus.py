@@ -2,8 +2,10 @@
 
 import collections
 import dataclasses
+import errno
 import hashlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -216,6 +218,38 @@ def test_existing_output_is_refused(runs, tmp_path):
     with pytest.raises(FileExistsError, match="is not empty and holds no corpora"):
         make(runs, other)
     assert [item.name for item in other.iterdir()] == ["thesis.txt"]
+
+
+def test_full_disk_leaves_nothing(runs, tmp_path, monkeypatch):
+    from generation.corpus import export, tfds_files
+
+    tfds_files.require_tensorflow()
+    import tensorflow as tf
+
+    class Full:
+        def __init__(self, path):
+            pathlib.Path(path).write_bytes(b"half")
+
+        def write(self, record):
+            raise tf.errors.ResourceExhaustedError(None, None, "No space left on device")
+
+    words = "no space left on the disk; free some and run the same command again"
+    with monkeypatch.context() as patch:
+        patch.setattr(tf.io, "TFRecordWriter", Full)
+        with pytest.raises(OSError, match=f"data: {words}"):
+            make(runs, tmp_path / "data")
+    assert list((tmp_path / "data").iterdir()) == []
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    output = tmp_path / "data" / "x.jsonl"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match=f"x.jsonl: {words}"):
+            export.export(from_ledgers.LedgerReader([runs]), output, 0.02)
+    assert list((tmp_path / "data").iterdir()) == []
+    make(runs, tmp_path / "data")
 
 
 def test_vocabulary_goes_into_the_manifest(runs, tmp_path, monkeypatch):

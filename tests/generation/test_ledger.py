@@ -72,6 +72,22 @@ def test_broken_line_in_the_middle_names_the_place(tmp_path):
     assert bad == {"broken": 1}
 
 
+def test_scan_and_parser_agree(tmp_path):
+    """Rows whose texts look like fields, rows of other forms, and rows that are none."""
+    path = ledger.shard_path(tmp_path, 0, 1)
+    tricky = ['"status": "failed"', 'x", "status": "failed", "y": "', "\\", '\\"', '"}']
+    found = [row(n, response=text, finish_reason=text) for n, text in enumerate(tricky)]
+    found += [row(8, "failed", reason='odd: "status": "ok"'), row(9, "filtered", reason="empty")]
+    other = json.dumps(dict(reversed(json.loads(row(10).to_json()).items())), indent=None)
+    path.write_text("".join(each.to_json() + "\n" for each in found) + other + "\n")
+    expected = {bytes.fromhex(each.key): each.status for each in [*found, row(10)]}
+    assert ledger.statuses(path) == expected
+    for line in (row(1, "odd").to_json(), "{}", row(1).to_json()[:-40]):
+        path.write_text(line + "\n")
+        with pytest.raises(ValueError, match=r"line 1: .*remove that line to go on"):
+            ledger.statuses(path)
+
+
 def test_full_disk_stops_without_harm(tmp_path, monkeypatch):
     path = ledger.shard_path(tmp_path, 0, 1)
     real = os.write
