@@ -6,6 +6,7 @@ In a form that travels to other machines without secrets.
 import dataclasses
 import os
 import re
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,12 @@ def make_spec(choice: Choice, backend: str, preset: Preset | None) -> Spec:
     if backend == "vllm":
         address = "vllm"
     else:
+        # The address goes into files that are passed on.
+        if "@" in urllib.parse.urlsplit(choice.base_url or "").netloc:
+            raise ValueError(
+                "--base-url holds a user's name or password; put the secret into the environment "
+                f"variable {choice.key_variable}"
+            )
         address = f"openai:{choice.service or (choice.base_url or 'api.openai.com').rstrip('/')}"
     role = preset.instruction_role if preset else True
     return Spec(choice.teacher, address, model, revision, sampling, role)

@@ -1,6 +1,7 @@
 """Prompts: the paper's words, placeholders that are data, users' own files, and the dry run."""
 
 import dataclasses
+import re
 
 import pytest
 import typer.testing
@@ -116,4 +117,30 @@ def test_dry_run_asks_nothing(write_reviews, tmp_path):
     assert "requests: 100 to ask, 0 done" in result.output
     assert "cost: $0.0" in result.output
     assert "minutes" in result.output
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--shard", "4/4"], "--shard is '4/4'; use i/n"),
+        (["--shard", "1/2", "--runner", "ray"], "--shard goes with --runner local"),
+        (["--runner", "slurm"], "--runner is 'slurm'; use local or ray"),
+        (
+            ["--teacher", "gpt35", "--base-url", "http://me:hunter2@host/v1"],
+            "--base-url holds a user's name or password; .* variable OPENAI_API_KEY",
+        ),
+        (["--teacher", "gpt35"], "no API key: set the environment variable OPENAI_API_KEY"),
+        (["--teacher", "Nobody"], "--teacher is 'Nobody'; use lower-case letters"),
+    ],
+)
+def test_flags_that_do_not_go_together(write_reviews, tmp_path, monkeypatch, flags, words):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    app = typer.Typer()
+    app.command()(commands.generate)
+    command = ["--reviews", str(write_reviews(1)), "--output-dir", str(tmp_path / "run"), *flags]
+    result = typer.testing.CliRunner().invoke(app, command)
+    assert isinstance(result.exception, ValueError)
+    assert re.search(words, str(result.exception))
+    assert "hunter2" not in str(result.exception)
     assert not (tmp_path / "run").exists()
