@@ -102,13 +102,7 @@ def collect(
             for candidate in candidates:
                 report.lines += 1
                 _take(candidate, source, limits, sampling, spool, stream, report)
-        bad = report.dropped["bad line"]
-        if bad > max_bad_fraction * report.lines:
-            raise ValueError(
-                f"{bad:,} of {report.lines:,} lines are bad, more than --max-bad-fraction "
-                f"{max_bad_fraction:g}; the first: "
-                f"{report.first_bad}"
-            )
+        _refuse_bad_lines(report, max_bad_fraction)
         chosen = _choose(spool, sampling, report)
         if not chosen.any():
             dropped = ", ".join(f"{name} {n:,}" for name, n in report.dropped.most_common())
@@ -123,6 +117,15 @@ def collect(
                     report.written += 1
                     report.after[stars] += 1
     return report
+
+
+def _refuse_bad_lines(report: Report, most: float) -> None:
+    bad = report.dropped["bad line"]
+    if bad > most * report.lines:
+        raise ValueError(
+            f"{bad:,} of {report.lines:,} lines are bad, more than --max-bad-fraction {most:g}; "
+            f"the first: {report.first_bad}"
+        )
 
 
 class _Spool:
