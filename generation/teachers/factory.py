@@ -115,15 +115,25 @@ def make_spec(choice: Choice, backend: str, preset: Preset | None) -> Spec:
     if backend == "vllm":
         address = "vllm"
     else:
-        # The address goes into files that are passed on.
-        if "@" in urllib.parse.urlsplit(choice.base_url or "").netloc:
-            raise ValueError(
-                "--base-url holds a user's name or password; put the secret into the environment "
-                f"variable {choice.key_variable}"
-            )
+        _check_address(choice)
         address = f"openai:{choice.service or (choice.base_url or 'api.openai.com').rstrip('/')}"
     role = preset.instruction_role if preset else True
     return Spec(choice.teacher, address, model, revision, sampling, role)
+
+
+def _check_address(choice: Choice) -> None:
+    if choice.base_url is None:
+        return
+    parts = urllib.parse.urlsplit(choice.base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(
+            f"--base-url {choice.base_url} is no URL; it looks like http://localhost:8000/v1"
+        )
+    if "@" in parts.netloc:  # the address goes into files that are passed on
+        raise ValueError(
+            "--base-url holds a user's name or password; put the secret into the environment "
+            f"variable {choice.key_variable}"
+        )
 
 
 def _service(

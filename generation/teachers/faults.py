@@ -34,27 +34,6 @@ class Fault:
         return f"{self.name}: {self.detail}" if self.detail else self.name
 
 
-def from_transport(error: Exception, secret: str) -> Fault:
-    """Classifies what ``aiohttp`` raised before an answer was there.
-
-    Args:
-        error: an ``aiohttp.ClientError``, ``TimeoutError`` or ``OSError``.
-        secret: the API key, which is cut out of all words.
-    """
-    import aiohttp
-
-    if isinstance(error, aiohttp.InvalidURL):
-        return Fault("connection", _words(f"{error} is no URL", secret), STOP)
-    if isinstance(error, TimeoutError):
-        return Fault("timeout", "no answer in time", RETRY, overload=True)
-    return Fault("connection", _words(str(error) or type(error).__name__, secret), RETRY)
-
-
-def broken_answer(error: Exception, secret: str) -> Fault:
-    """Returns the fault of an answer that cannot be read."""
-    return Fault("broken_answer", _words(str(error), secret), RETRY)
-
-
 def from_error(error: Exception, secret: str) -> Fault:
     """Classifies what the ``openai`` client, or reading its answer, raised.
 
@@ -67,6 +46,8 @@ def from_error(error: Exception, secret: str) -> Fault:
     """
     import openai
 
+    if isinstance(error, openai.APIConnectionError) and (broken := _broken_connection(error)):
+        return Fault("connection", _words(str(broken), secret), RETRY)
     if isinstance(error, openai.APITimeoutError):
         return Fault("timeout", "no answer in time", RETRY, overload=True)
     if isinstance(error, openai.APIConnectionError):
@@ -76,8 +57,18 @@ def from_error(error: Exception, secret: str) -> Fault:
     if isinstance(
         error, (json.JSONDecodeError, BrokenAnswerError, openai.APIResponseValidationError)
     ):
-        return broken_answer(error, secret)
+        return Fault("broken_answer", _words(str(error), secret), RETRY)
     raise error
+
+
+def _broken_connection(error: BaseException) -> BaseException | None:
+    """Finds a refused or reset connection among the causes: some transports call it a timeout."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ConnectionError) or "Disconnected" in type(cause).__name__:
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 class BrokenAnswerError(Exception):

@@ -65,7 +65,7 @@ class BatchTeacher:
         self._rounds: collections.Counter[str] = collections.Counter()
         self._tried: set[str] = set()
         self._client = openai.OpenAI(
-            base_url=service.url,
+            base_url=service.base_url,
             api_key=service.key or "none",
             max_retries=0,
             timeout=service.timeout,
