@@ -62,6 +62,8 @@ _KINDS = {
 }
 _FLAGS = {None: -1, False: 0, True: 1}
 _GETTERS: dict[tuple[str, ...], itemgetter] = {}
+_METRICS = "-metrics.jsonl"
+_STEP = re.compile(r"-\d{6,}$")
 _LIST = re.compile(r"\[.*\]", re.DOTALL)
 
 
@@ -83,15 +85,24 @@ def kind_of(task: str, unit: Any = None) -> Kind | None:
 def prediction_files(path: Path) -> list[Path]:
     """Returns a file, or the prediction files of a folder.
 
+    Evaluations write `<name>-<step>.jsonl` and, beside it, `<name>-metrics.jsonl`: of a folder only
+    the last step counts, and metrics do not, even where a shell's pattern names them.
+
     Raises:
         FileNotFoundError: There is no such path, or the folder holds none.
     """
     if path.is_file():
-        return [path]
-    found = sorted(p for p in path.glob("*.jsonl") if not p.name.endswith("-metrics.jsonl"))
-    if not found:
+        return [] if path.name.endswith(_METRICS) else [path]
+    files = sorted(p for p in path.glob("*.jsonl") if not p.name.endswith(_METRICS))
+    if not files:
         raise FileNotFoundError(f"{path} is no prediction file and no folder with any (*.jsonl)")
-    return found
+    # Steps have leading zeros, so the last one in the order of names is the latest.
+    return sorted({evaluation_name(file): file for file in files}.values())
+
+
+def evaluation_name(path: Path) -> str:
+    """Returns a file's name without the step that an evaluation puts behind it."""
+    return _STEP.sub("", path.stem)
 
 
 def read_predictions(path: Path, kind: Kind | None = None) -> Iterator[tuple[Row, Kind]]:

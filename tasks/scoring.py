@@ -8,14 +8,20 @@ import dataclasses
 import json
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
 from tasks.linearize import Kind
-from tasks.predictions import SUBSETS, Keys, prediction_files, read_predictions
+from tasks.predictions import (
+    SUBSETS,
+    Keys,
+    evaluation_name,
+    prediction_files,
+    read_predictions,
+)
 from tasks.scorer import Row, explain, f1, match
 from tasks.significance import bootstrap_interval, paired_test
 from tasks.soft import Key, soft_matches
@@ -149,7 +155,8 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
         else:
             counts.extend(_count(keys, kind, polarities))
             if misses is not None:
-                misses.write(json.dumps(_miss(row, kind), ensure_ascii=False) + "\n")
+                miss = {"file": str(path)} | _miss(row, kind)
+                misses.write(json.dumps(miss, ensure_ascii=False) + "\n")
         flags.extend(keys.flags)
     if kind is None or not ids:
         raise ValueError(f"{path} has no prediction rows")
@@ -171,19 +178,8 @@ def _count(keys: Keys, kind: Kind, polarities: defaultdict[str, list[int]]) -> t
     among_gold, among_predicted = (
         set(units) if len(units) > _SHORT else units for units in (gold, predicted)
     )
-    predicted_hits = gold_hits = 0
-    for unit in predicted:
-        sums = polarities[unit[-1]]
-        sums[0] += 1
-        if unit in among_gold:
-            sums[1] += 1
-            predicted_hits += 1
-    for unit in gold:
-        sums = polarities[unit[-1]]
-        sums[2] += 1
-        if unit in among_predicted:
-            sums[3] += 1
-            gold_hits += 1
+    predicted_hits = _hits(predicted, among_gold, polarities, 0)
+    gold_hits = _hits(gold, among_predicted, polarities, 2)
     for unit in keys.parsed:
         polarities[unit[-1]][4] += 1
     matched, extra, missed = _pair(keys.parsed, gold)
@@ -207,6 +203,23 @@ def _count(keys: Keys, kind: Kind, polarities: defaultdict[str, list[int]]) -> t
         extracted,
         soft,
     )
+
+
+def _hits(
+    units: Sequence[Key],
+    among: Collection[Key],
+    polarities: defaultdict[str, list[int]],
+    column: int,
+) -> int:
+    """Counts the units found among others; by polarity, units in a column and hits in the next."""
+    hits = 0
+    for unit in units:
+        sums = polarities[unit[-1]]
+        sums[column] += 1
+        if unit in among:
+            sums[column + 1] += 1
+            hits += 1
+    return hits
 
 
 def _pair(parsed: Sequence[Key], gold: Sequence[Key]) -> tuple[list[Key], list[Key], list[Key]]:
@@ -238,7 +251,8 @@ def _miss(row: Row, kind: Kind) -> dict[str, Any]:
     matches = match(row["parsed"], row["gold"], kind)
     unparsed = row.get("unparsed") or []
     reason = explain(row["parsed"], unparsed, row["gold"], matches, kind)
-    names = ("id", "task", "text", "raw", "parsed", "gold")
+    names = ["id", "task", "text", "raw", "parsed", "gold"]
+    names += ["label_scores"] if "label_scores" in row else []
     return {name: row.get(name) for name in names} | {"matches": matches, "reason": reason}
 
 
@@ -248,14 +262,41 @@ def score_paths(
     """Scores files and folders of them.
 
     Returns:
-        The scored files by task; several files of a task are its seeds.
+        The scored files by task; several files of the same sentences are its seeds. Where files of
+        a task hold different sentences, as those of several splits do, their names tell them apart.
+
+    Raises:
+        FileNotFoundError: There is no prediction file.
+        ValueError: A line is no prediction row.
     """
     found: defaultdict[str, list[Scored]] = defaultdict(list)
     for path in paths:
         for file in prediction_files(path):
             scored = score_file(file, kind, misses)
             found[scored.task].append(scored)
-    return dict(found)
+    if not found:
+        raise FileNotFoundError("no prediction files: metrics are none")
+    return {name: seeds for task in found for name, seeds in _same_sentences(found[task])}
+
+
+def _same_sentences(files: Sequence[Scored]) -> list[tuple[str, list[Scored]]]:
+    """Puts files of the same sentences together, under the task's name if all are of the same."""
+    groups: list[list[Scored]] = []
+    for scored in files:
+        for group in groups:
+            if scored.ids == group[0].ids or sorted(scored.ids) == sorted(group[0].ids):
+                group.append(scored)
+                break
+        else:
+            groups.append([scored])
+    if len(groups) == 1:
+        return [(files[0].task, groups[0])]
+    names = [evaluation_name(group[0].path) for group in groups]
+    if len(set(names)) < len(names):
+        names = [str(group[0].path) for group in groups]
+    task = files[0].task
+    labels = [name if name.startswith(task) else f"{task} {name}" for name in names]
+    return list(zip(labels, groups, strict=True))
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:

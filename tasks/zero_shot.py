@@ -14,7 +14,7 @@ the F1 of such a file is its accuracy.
 
 import functools
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -55,13 +55,14 @@ def read_rows(split: str, data_set: DataSet, labels: Sequence[str]) -> Rows:
     rows: Rows = []
     group = 0
     for sentence, hard in sentences_of(data_set, split):
-        for unit in gold_units(sentence, data_set.kind):
+        for number, unit in enumerate(gold_units(sentence, data_set.kind)):
             if unit["polarity"] not in labels:
                 raise ValueError(
                     f"sentence {sentence.id}: {unit['polarity']!r} is none of {', '.join(labels)}"
                 )
             question: dict[str, Any] = {
-                "id": sentence.id,
+                # Rows are paired by their ids; LLMs' answers are named in the same way.
+                "id": f"{sentence.id}#{number}",
                 "text": sentence.text,
                 "group": group,
                 "label_words": json.dumps(labels),
@@ -152,22 +153,16 @@ class Accuracy:
             targets: Examples as of `postprocess`.
             scores: Log probability of each example's label word.
         """
-        asked: Counter[str] = Counter()
-        rows = []
-        for answer in choose(targets, scores):
-            # A sentence is asked about each of its units, and rows are paired by their ids.
-            asked[answer["id"]] += 1
-            rows.append(self._row(answer, f"{answer['id']}:{asked[answer['id']]}"))
-        return rows
+        return [self._row(answer) for answer in choose(targets, scores)]
 
-    def _row(self, answer: Target, name: str) -> Row:
+    def _row(self, answer: Target) -> Row:
         word = answer["label_words"][answer["chosen_index"]]
         gold = answer["gold"]
         parsed = [unit | {"polarity": word} for unit in gold]
         matches = match(parsed, gold, self._kind)
         flags = {key: None if answer[key] < 0 else bool(answer[key]) for key in _SUBSETS}
         return {
-            "id": name,
+            "id": answer["id"],
             "task": self._task,
             "raw": word,
             "parsed": parsed,

@@ -6,6 +6,8 @@ A config of which files are missing is left out, never downloaded.
 """
 
 import argparse
+import contextlib
+import io
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +39,10 @@ def build_all(manual_dir: Path, data_dir: Path) -> Iterator[tuple[str, dict[str,
                 yield name, None
                 continue
             builder = builder_class(config=config.name, data_dir=data_dir)
-            builder.download_and_prepare(download_config=how, download_dir=data_dir / "downloads")
+            with contextlib.redirect_stdout(io.StringIO()):  # TFDS speaks of downloads.
+                builder.download_and_prepare(
+                    download_config=how, download_dir=data_dir / "downloads"
+                )
             yield name, {split: info.num_examples for split, info in builder.info.splits.items()}
 
 

@@ -216,6 +216,26 @@ def test_seeds_are_averaged(tmp_path):
     assert low < row["f1"] < high
 
 
+def test_splits_are_no_seeds_and_only_the_last_step_counts(tmp_path):
+    first, second = make_rows(0, 60), make_rows(1, 60)
+    for run in ("a", "b"):
+        (tmp_path / run).mkdir()
+        write(tmp_path / run / "tsa_probe-test-000100.jsonl", first)
+        write(tmp_path / run / "tsa_probe-test-000200.jsonl", second)
+        write(tmp_path / run / "tsa_probe-test_hard-000200.jsonl", second[:20])
+        (tmp_path / run / "tsa_probe-test-metrics.jsonl").write_text('{"step": 1}\n')
+    found = score_paths([tmp_path / "a", tmp_path / "b"])
+    assert {name: len(seeds) for name, seeds in found.items()} == {
+        "tsa_probe-test": 2,
+        "tsa_probe-test_hard": 2,
+    }
+    assert found["tsa_probe-test"][0].path.name == "tsa_probe-test-000200.jsonl"
+    (seeds,) = score_paths((tmp_path / "a").glob("tsa_probe-test-*")).values()
+    assert len(seeds) == 2
+    with pytest.raises(FileNotFoundError, match="metrics are none"):
+        score_paths([tmp_path / "a" / "tsa_probe-test-metrics.jsonl"])
+
+
 def test_intervals_are_those_of_drawing_sentences_one_by_one(tmp_path):
     counts = f1_columns(score_file(write(tmp_path / "a", make_rows(0, 300))).counts)
     found = bootstrap_interval(counts, f1_of_sums, draws=2000)
@@ -371,7 +391,7 @@ def test_what_is_no_prediction_is_named(tmp_path):
     with pytest.raises(ValueError, match="has no prediction rows"):
         score_file(tmp_path / "a")
     (tmp_path / "a").write_text('{"id": "1", "text": "Fine .", "opinions": []}\n')
-    with pytest.raises(ValueError, match=r"a:1: .*'gold' is missing; it looks like opinions"):
+    with pytest.raises(ValueError, match=r"a:1: .*'task' is missing; it looks like opinions"):
         score_file(tmp_path / "a")
     with pytest.raises(FileNotFoundError, match="no prediction file and no folder"):
         score_paths([tmp_path / "nowhere"])

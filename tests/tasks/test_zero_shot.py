@@ -95,7 +95,7 @@ def test_answers_are_written_as_prediction_rows(benchmark, tmp_path, name):
     # "negative" wins everywhere: the service is right, the wine list wrong.
     scores = [-1.0 - t["label_index"] for t in targets]
     rows = metric.prediction_rows(targets, scores)
-    assert [row["id"] for row in rows] == ["1:1", "1:2", "h:1", "h:2"]
+    assert [row["id"] for row in rows] == ["1#0", "1#1", "h#0", "h#1"]
     wine, service = rows[:2]
     assert wine["raw"] == "negative"
     assert wine["label_scores"] == dict(zip(targets[0]["label_words"], scores, strict=False))
