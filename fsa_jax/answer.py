@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 from etils import epath
 
-from fsa_jax import decoding, evaluate, network, partitioning, restore
+from fsa_jax import decoding, evaluate, hosts, network, partitioning, restore
 from fsa_jax.network import T5Config
 from fsa_jax.search import DecodingConfig
 from fsa_jax.token_table import get_provider
@@ -46,7 +46,7 @@ def evaluate_checkpoint(
     splits: tuple[str, ...],
     how: DecodingConfig | None = None,
     use_cached: bool = False,
-    say: Callable[[str], object] = print,
+    say: Callable[[str], object] = hosts.say,
 ) -> dict[str, dict[str, float]]:
     """Scores a student on splits of a task or of a mixture's tasks.
 
@@ -76,9 +76,10 @@ def evaluate_checkpoint(
             result = evaluate.evaluate_task(
                 params, model, task, split, how or DecodingConfig(), use_cached
             )
-            folder = str(epath.Path(output_dir) / "inference_eval")
-            path = evaluate.write_result(result, folder, f"{task.name}-{split}", step)
-            say(f"{task.name} {split}: {result.summary()}  → {path}")
+            if hosts.is_first():
+                folder = str(epath.Path(output_dir) / "inference_eval")
+                path = evaluate.write_result(result, folder, f"{task.name}-{split}", step)
+                say(f"{task.name} {split}: {result.summary()}  → {path}")
             results[f"{task.name}/{split}"] = result.metrics
     return results
 
@@ -91,7 +92,7 @@ def infer(
     split: str,
     how: DecodingConfig | None = None,
     use_cached: bool = False,
-    say: Callable[[str], object] = print,
+    say: Callable[[str], object] = hosts.say,
 ) -> None:
     """Writes a student's answers to each example of a split.
 
@@ -130,9 +131,10 @@ def infer(
             }
             for example, tokens in zip(examples, outputs, strict=True)
         ]
-        path = folder / f"{task.name}-predict.jsonl-00000-of-00001"
-        evaluate.write_jsonl(path, rows)
-        say(f"{len(rows)} answers to {task.name} {split} → {path}")
+        if hosts.is_first():
+            path = folder / f"{task.name}-predict.jsonl-00000-of-00001"
+            evaluate.write_jsonl(path, rows)
+            say(f"{len(rows)} answers to {task.name} {split} → {path}")
 
 
 def _step_of(checkpoint_path: str) -> int:

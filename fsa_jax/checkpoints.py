@@ -17,10 +17,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 from flax.traverse_util import flatten_dict, unflatten_dict
+from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
 from orbax.checkpoint import checkpoint_managers as policies
 
-from fsa_jax import network, optimizers
+from fsa_jax import hosts, network, optimizers
 from fsa_jax.network import T5Config
 from fsa_jax.train_step import TrainState
 
@@ -122,9 +123,10 @@ class Checkpoints:
             save_root_metadata=False,
         )
         # Orbax's own cleaning runs in a thread that outlives a run which ends at once.
-        if jax.process_index() == 0 and self.directory.exists():
+        if hosts.is_first() and self.directory.exists():
             for unfinished in self.directory.glob(f"{PREFIX}_*.orbax-checkpoint-tmp*"):
                 unfinished.rmtree()
+        multihost_utils.sync_global_devices("unfinished checkpoints are removed")
         self._manager = ocp.CheckpointManager(
             self.directory, options=options, item_names=("state", "infeed")
         )

@@ -13,6 +13,9 @@ Shapes are static and few, so that each compiles once (and comes from the compil
 
 The rules of the search are in ``search``; each slot is independent of the others, so results do
 not depend on the batch size or on the order of examples.
+
+Where the parameters lie on a mesh, the slots are split over its ``data`` axis. Every host runs the
+same loop over all examples, and every host gets all outputs.
 """
 
 import collections
@@ -24,8 +27,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
-from fsa_jax import network, search
+from fsa_jax import network, partitioning, search
 from fsa_jax.search import DecodingConfig
 
 _SHORTEST = 32  # least source width and cache length
@@ -33,9 +37,8 @@ _REFILL = 8  # a slot in this many waits for company before new examples enter
 _MARGIN = 8  # steps that a shortened cache must last
 
 State = dict[str, Any]
-_updating = functools.partial(
-    jax.jit, static_argnames=("config", "decoding"), donate_argnames=("state",)
-)
+_STATIC = ("config", "decoding", "mesh")
+_updating = functools.partial(jax.jit, static_argnames=_STATIC, donate_argnames=("state",))
 
 
 def generate(
@@ -47,9 +50,9 @@ def generate(
     """Generates one output for each input.
 
     Args:
-      params: The network's parameters, unboxed.
+      params: The network's parameters, unboxed; on one device or on a mesh.
       config: The network's config; its dropout is ignored.
-      inputs: Token ids of each example, EOS included, without padding.
+      inputs: Token ids of each example, EOS included, without padding; the same on every host.
       decoding: How to decode; greedily by default.
 
     Returns:
@@ -73,19 +76,23 @@ class _Pool:
     def __init__(self, params, config, inputs, decoding):
         # NumPy arrays would be copied to the device at every call.
         self.params = params = jax.tree.map(jnp.asarray, params)
-        self.config, self.inputs = config, inputs
+        self.inputs, self.mesh = inputs, partitioning.mesh_of(self.params)
+        self.shards = 1 if self.mesh is None else self.mesh.shape["data"]
         # Functions are compiled per config, so it must not hold what does not concern them.
         self.decoding = dataclasses.replace(decoding, batch_size=decoding.num_beams)
+        self.static = {"config": config, "decoding": self.decoding, "mesh": self.mesh}
         self.outputs: list[Any] = [None] * len(inputs)
         longest_first = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]))
         self.queue = collections.deque(longest_first)
         # Scaled and laid out once: the loop must not do it at each step.
         self.table = _output_table(params, config=config)
         most = max(1, decoding.batch_size // decoding.num_beams)
-        slots = min(most, _power_of_two(len(inputs)))
+        slots = min(most, self._per_shard(len(inputs))) * self.shards
         self.width = _power_of_two(len(inputs[longest_first[0]]), _SHORTEST)
         self.length = min(_SHORTEST, decoding.new_tokens)
-        self.state = _empty(params, slots, self.width, self.length, config, self.decoding)
+        self.state = _empty(
+            self.params, slots=slots, width=self.width, length=self.length, **self.static
+        )
         self.examples = np.full(slots, -1)  # which example is in each slot
         self.positions = np.zeros(slots, int)
 
@@ -119,16 +126,15 @@ class _Pool:
                 np.append(slots, [len(self.examples)] * blank).astype(np.int32),
                 np.append(entering, [0] * blank).astype(np.int32),
                 sources,
-                config=self.config,
-                decoding=self.decoding,
+                **self.static,
             )
 
     def fit_shapes(self) -> None:
         """Grows the cache where a hypothesis needs it; shrinks what has become too large."""
         busy = np.flatnonzero(self.examples >= 0)
         slots = len(self.examples)
-        if not self.queue and slots >= 4 and len(busy) <= slots // 4:
-            slots = max(slots // 4, _power_of_two(len(busy)))
+        if not self.queue and slots >= 4 * self.shards and len(busy) <= slots // 4:
+            slots = max(slots // self.shards // 4, self._per_shard(len(busy))) * self.shards
         waiting = [self.examples[i] for i in busy] + list(self.queue)[:1]
         width = _power_of_two(max(len(self.inputs[i]) for i in waiting), _SHORTEST)
         reach = int(self.positions[busy].max())
@@ -139,11 +145,12 @@ class _Pool:
             return
         keep = np.arange(slots) if slots == len(self.examples) else busy
         keep = np.append(keep, np.full(slots - len(keep), self.idle[:1])).astype(np.int32)
-        self.state = _reshape(
-            self.state, keep, width=width, length=length, config=self.config, decoding=self.decoding
-        )
+        self.state = _reshape(self.state, keep, width=width, length=length, **self.static)
         self.width, self.length = width, length
         self.examples, self.positions = self.examples[keep], self.positions[keep]
+
+    def _per_shard(self, slots: int) -> int:
+        return _power_of_two(-(-slots // self.shards))
 
     def _cache_length(self, needed: int) -> int:
         length = _SHORTEST
@@ -162,18 +169,16 @@ class _Pool:
             self.table,
             self.state,
             np.int32(max(enough, len(self.idle) + 1)),
-            config=self.config,
-            decoding=self.decoding,
+            **self.static,
         )
 
     def collect(self) -> None:
         """Takes the outputs of the slots that have finished."""
         best = "outputs" if self.decoding.num_beams == 1 else "best_outputs"
-        search_state = self.state["search"]
-        active, self.positions, outputs = (
-            np.array(x)
-            for x in jax.device_get([search_state[k] for k in ("active", "positions", best)])
-        )
+        wanted = [self.state["search"][key] for key in ("active", "positions", best)]
+        if self.mesh is not None:
+            wanted = _whole(wanted, mesh=self.mesh)
+        active, self.positions, outputs = (np.array(x) for x in jax.device_get(wanted))
         for slot in np.flatnonzero((self.examples >= 0) & ~active):
             tokens = outputs[slot, 0]
             ends = np.flatnonzero(tokens == search.EOS)
@@ -192,6 +197,15 @@ def _power_of_two(count: int, least: int = 1) -> int:
 
 def _caches_axis(config: network.T5Config) -> int:
     return 1 if config.scan_layers else 0  # of the rows
+
+
+def _spread(state: State, config: network.T5Config, mesh: Mesh | None) -> State:
+    """Splits the slots over the devices of a mesh."""
+    axes = {"search": 0, "sources": 0, "caches": _caches_axis(config)}
+    return {k: partitioning.spread_rows(state[k], mesh, axis) for k, axis in axes.items()}
+
+
+_whole = jax.jit(partitioning.whole, static_argnames="mesh")
 
 
 @functools.partial(jax.jit, static_argnames="config")
@@ -215,21 +229,24 @@ def _sources_caches(params, sources, length, config):
     return tuple(e | {"cross": c["cross"]} for e, c in zip(empty, caches, strict=True))
 
 
-def _empty(params, slots, width, length, config, decoding) -> State:
+@functools.partial(jax.jit, static_argnames=(*_STATIC, "slots", "width", "length"))
+def _empty(params, slots, width, length, config, decoding, mesh) -> State:
     """A state in which every slot is idle."""
     rows = slots * decoding.num_beams
     sources = jax.ShapeDtypeStruct((rows, width), jnp.int32)
     shapes = jax.eval_shape(lambda p, s: _sources_caches(p, s, length, config), params, sources)
-    return {
+    state = {
         "search": search.initial_state(slots, decoding),
         "sources": jnp.zeros(sources.shape, jnp.int32),
         "caches": jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes),
     }
+    return _spread(state, config, mesh)
 
 
 @_updating
-def _enter(params, state, slots, examples, sources, config, decoding) -> State:
+def _enter(params, state, slots, examples, sources, config, decoding, mesh) -> State:
     """Encodes examples and puts them into slots; slots out of range are left out."""
+    sources = partitioning.spread_rows(sources, mesh)
     beams = decoding.num_beams
     fresh = search.initial_state(len(slots), decoding)
     fresh |= {"ids": examples, "active": jnp.ones(len(slots), bool)}
@@ -243,15 +260,16 @@ def _enter(params, state, slots, examples, sources, config, decoding) -> State:
         part = jnp.repeat(part, beams, axis)
         return whole.at[:, rows].set(part) if axis else whole.at[rows].set(part)
 
-    return {
+    state = {
         "search": jax.tree.map(lambda w, p: w.at[slots].set(p), state["search"], fresh),
         "sources": state["sources"].at[rows].set(jnp.repeat(sources, beams, axis=0)),
         "caches": jax.tree_util.tree_map_with_path(put, state["caches"], caches),
     }
+    return _spread(state, config, mesh)
 
 
 @_updating
-def _run(params, table, state, enough, config, decoding) -> State:
+def _run(params, table, state, enough, config, decoding, mesh) -> State:
     """Decodes until ``enough`` slots are idle or some hypothesis needs a longer cache."""
     model = network.T5(config)
     beams = decoding.num_beams
@@ -282,13 +300,14 @@ def _run(params, table, state, enough, config, decoding) -> State:
                 return jnp.take(x, rows, axis) if path[-2].key == "self" else x
 
             caches = jax.tree_util.tree_map_with_path(follow, caches)
-        return {"search": now, "sources": state["sources"], "caches": caches}
+        new = {"search": now, "sources": state["sources"], "caches": caches}
+        return _spread(new, config, mesh)
 
     return jax.lax.while_loop(unfinished, advance, state)
 
 
-@functools.partial(jax.jit, static_argnames=("width", "length", "config", "decoding"))
-def _reshape(state, keep, width, length, config, decoding) -> State:
+@functools.partial(jax.jit, static_argnames=(*_STATIC, "width", "length"))
+def _reshape(state, keep, width, length, config, decoding, mesh) -> State:
     """Keeps some slots, a part of the source width, and another cache length."""
     beams = decoding.num_beams
     rows = (keep[:, None] * beams + jnp.arange(beams)).reshape(-1)
@@ -304,8 +323,9 @@ def _reshape(state, keep, width, length, config, decoding) -> State:
         padding[-2] = (0, want - have)
         return jnp.pad(x, padding)
 
-    return {
+    state = {
         "search": jax.tree.map(lambda x: x[keep], state["search"]),
         "sources": state["sources"][rows, :width],
         "caches": jax.tree_util.tree_map_with_path(fit, state["caches"]),
     }
+    return _spread(state, config, mesh)

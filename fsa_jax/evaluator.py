@@ -7,7 +7,7 @@ import numpy as np
 import seqio
 from etils import epath
 
-from fsa_jax import evaluate, hf, partitioning
+from fsa_jax import evaluate, hf, hosts, partitioning
 from fsa_jax.infeed import TrainBatches
 from fsa_jax.monitor import Monitor
 from fsa_jax.network import T5Config
@@ -59,7 +59,7 @@ class Evaluator:
             result = evaluate.evaluate_task(
                 params, self._model, task, split, self._config.decoding, self._data.use_cached
             )
-            if jax.process_index() == 0:
+            if hosts.is_first():
                 path = evaluate.write_result(result, self._folder, task.name + suffix, step)
                 self._monitor.scalars(f"inference_eval/{task.name}{suffix}", step, result.metrics)
                 self._monitor.say(f"step {step}  {task.name} {split}: {result.summary()}  → {path}")

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fsa_jax import network
+from fsa_jax import network, partitioning
 
 _WIDTH_STEP = 16  # source widths and label rows are multiples: few shapes to compile
 _LABEL_STEP = 4
@@ -30,11 +30,11 @@ def score_labels(
     """Scores label words as outputs.
 
     Args:
-      params: The network's parameters, unboxed.
+      params: The network's parameters, unboxed; on a mesh, its ``data`` axis splits the examples.
       config: The network's config; its dropout is ignored.
       inputs: Token ids of each example, EOS included, without padding.
       labels: For each example the token ids of its label words, EOS included where it counts.
-      batch_size: Examples per batch.
+      batch_size: Examples per batch, on each data-parallel device.
 
     Returns:
       For each example the log-probability of each of its labels, float32, summed over its tokens.
@@ -68,11 +68,13 @@ def score_labels(
 def _score_distinct(params, config, inputs, labels, batch_size: int) -> list[np.ndarray]:
     """Scores inputs that come sorted by length, batch by batch."""
     found: list[np.ndarray] = []
+    mesh = partitioning.mesh_of(params)
+    batch_size *= 1 if mesh is None else mesh.shape["data"]
     count = max(map(len, labels), default=0)
     for start in range(0, len(inputs), batch_size):
         chosen = slice(start, start + batch_size)
         arrays = _rows(inputs[chosen], labels[chosen], batch_size)
-        scores = np.asarray(_score(params, *arrays, config=config, count=count))
+        scores = np.asarray(_score(params, *arrays, config=config, count=count, mesh=mesh))
         found += [row[: len(words)] for row, words in zip(scores, labels[chosen], strict=False)]
     return found
 
@@ -99,9 +101,11 @@ def _round_up(count: int, step: int) -> int:
     return -(-max(count, 1) // step) * step
 
 
-@functools.partial(jax.jit, static_argnames=("config", "count"))
-def _score(params, sources, shifted, targets, segments, config, count):
+@functools.partial(jax.jit, static_argnames=("config", "count", "mesh"))
+def _score(params, sources, shifted, targets, segments, config, count, mesh):
     """Log-probabilities (B, count) of the segments."""
+    rows = (sources, shifted, targets, segments)
+    sources, shifted, targets, segments = partitioning.spread_rows(rows, mesh)
     hidden: Any = network.T5(config).apply(
         {"params": params}, sources, shifted, segments, method=_label_states
     )
@@ -109,7 +113,8 @@ def _score(params, sources, shifted, targets, segments, config, count):
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
     likelihood = chosen - jax.nn.logsumexp(logits, axis=-1)
     of_label = segments[:, :, None] == jnp.arange(1, count + 1)
-    return jnp.einsum("bu,bul->bl", likelihood, of_label.astype(jnp.float32))
+    scores = jnp.einsum("bu,bul->bl", likelihood, of_label.astype(jnp.float32))
+    return partitioning.whole(scores, mesh)
 
 
 def _label_states(module: network.T5, sources, shifted, segments):

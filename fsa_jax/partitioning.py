@@ -111,6 +111,39 @@ def batch_sharding(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec("data"))
 
 
+def mesh_of(params: Any) -> Mesh | None:
+    """The mesh that parameters lie on; None where they lie on one device, or on none."""
+    sharding = getattr(jax.tree.leaves(params)[0], "sharding", None)
+    mesh = getattr(sharding, "mesh", None)
+    return mesh if isinstance(mesh, Mesh) and mesh.size > 1 else None
+
+
+def spread_rows(tree: Any, mesh: Mesh | None, axis: int = 0) -> Any:
+    """Within a jitted function: splits the rows of each array over ``data``, where they divide.
+
+    Args:
+      tree: Arrays with rows along ``axis``.
+      mesh: The device mesh; None leaves all as it is.
+      axis: Which axis counts rows.
+    """
+    if mesh is None:
+        return tree
+
+    def spread(x):
+        divides = x.shape[axis] % mesh.shape["data"] == 0
+        spec = PartitionSpec(*(None,) * axis, "data") if divides else PartitionSpec()
+        return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))
+
+    return jax.tree.map(spread, tree)
+
+
+def whole(tree: Any, mesh: Mesh | None) -> Any:
+    """Within a jitted function: gives every device all of each array, so any host can read it."""
+    if mesh is None:
+        return tree
+    return jax.lax.with_sharding_constraint(tree, NamedSharding(mesh, PartitionSpec()))
+
+
 def put_batch(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
     """Makes global arrays of each host's share of the rows.
 

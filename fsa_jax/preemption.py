@@ -1,4 +1,7 @@
-"""Stopping in good order: SIGTERM or Ctrl-C ends training after a step, not in one."""
+"""Stopping in good order: SIGTERM or Ctrl-C ends training after a step, not in one.
+
+Of several hosts, one SIGTERM stops all, after the same step.
+"""
 
 import signal
 from typing import Any
@@ -15,6 +18,8 @@ class StopSignal:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopSignal":
+        if jax.process_count() > 1:
+            return self  # JAX listens to SIGTERM itself, to tell the other hosts
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._before[number] = signal.signal(number, self._wish)

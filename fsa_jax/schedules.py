@@ -13,16 +13,18 @@ import jax.numpy as jnp
 import optax
 
 
-def constant(peak: float, warmup_steps: int = 0) -> optax.Schedule:
+def constant(peak: float, steps: int | None = None, warmup_steps: int = 0) -> optax.Schedule:
     """Returns a schedule that stays at ``peak`` after the warm-up.
 
     Args:
       peak: the learning rate.
+      steps: updates in all, as every schedule is told; does not matter here.
       warmup_steps: updates of linear warm-up.
 
     Raises:
       ValueError: a negative warm-up.
     """
+    del steps
     return _after_warmup(optax.constant_schedule(peak), peak, warmup_steps)
 
 
@@ -83,7 +85,7 @@ def cosine(
     return _after_warmup(decay, peak, warmup_steps)
 
 
-def rsqrt(peak: float, warmup_steps: int = 10_000) -> optax.Schedule:
+def rsqrt(peak: float, steps: int | None = None, warmup_steps: int = 10_000) -> optax.Schedule:
     """Returns a schedule that decays with the inverse square root of the update count.
 
     After the warm-up the rate is ``peak * sqrt(warmup_steps / count)``. T5 was pre-trained this
@@ -91,12 +93,14 @@ def rsqrt(peak: float, warmup_steps: int = 10_000) -> optax.Schedule:
 
     Args:
       peak: the learning rate at the end of the warm-up.
+      steps: updates in all, as every schedule is told; does not matter here.
       warmup_steps: updates of linear warm-up; they also set the time scale of the decay (1 where
         it is 0).
 
     Raises:
       ValueError: a negative warm-up.
     """
+    del steps
     scale = max(warmup_steps, 1)
 
     def decay(count):

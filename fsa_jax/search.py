@@ -30,7 +30,7 @@ class DecodingConfig:
       top_k: Sample among the likeliest k tokens; 0 for all.
       top_p: Sample among the fewest tokens that hold this probability together.
       seed: Of sampling; the draws depend on it, the example's number and the position alone.
-      batch_size: Hypotheses that are decoded at once.
+      batch_size: Hypotheses that are decoded at once, on each data-parallel device.
     """
 
     max_length: int = 100

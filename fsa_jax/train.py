@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from etils import epath
 
-from fsa_jax import flops, host_memory, manifest, partitioning, restore, train_step
+from fsa_jax import flops, host_memory, hosts, manifest, partitioning, restore, train_step
 from fsa_jax.checkpoints import Checkpoints
 from fsa_jax.evaluator import Evaluator, check_vocabulary, open_batches
 from fsa_jax.infeed import BatchInfo, TrainBatches, prefetch_to_device
@@ -112,14 +112,15 @@ def train(
     )
     if place:
         batches.restore(place)
-    manifest.write(
-        model_dir,
-        mixture_or_task_name=data.mixture_or_task_name,
-        model=dataclasses.asdict(model),
-        steps=steps,
-        seed=seed,
-        data_fingerprint=batches.table.fingerprint,
-    )
+    if hosts.is_first():
+        manifest.write(
+            model_dir,
+            mixture_or_task_name=data.mixture_or_task_name,
+            model=dataclasses.asdict(model),
+            steps=steps,
+            seed=seed,
+            data_fingerprint=batches.table.fingerprint,
+        )
 
     # -------------------------------------------------------------------- steps
     lines.append(_describe(model, program, batches, data, epoch_steps))
@@ -158,8 +159,7 @@ def _open_monitor(
         model, data.batch_size, batches.lengths["inputs"], batches.lengths["targets"]
     )
     peak = flops.matmul_peak(model.dtype) * jax.device_count()
-    write = jax.process_index() == 0
-    monitor = Monitor(model_dir, steps, first_step, work, peak, write=write)
+    monitor = Monitor(model_dir, steps, first_step, work, peak, write=hosts.is_first())
     try:
         yield monitor
     finally:

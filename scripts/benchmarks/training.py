@@ -115,7 +115,7 @@ def compare(options: argparse.Namespace, arguments: list[str]) -> dict[str, Any]
         task = f"distill_{data.teacher}_anl_rw"
         running = [
             sides.Side(name, MODULE, ["--side", name, "--task", task, *arguments])
-            for name in ("ours", *PEERS)
+            for name in ("ours", *options.peers)
         ]
         sides.alternate(running, options.rounds)
         memory = {side.name: side.close()["peak_memory"] for side in running}
@@ -128,9 +128,9 @@ def compare(options: argparse.Namespace, arguments: list[str]) -> dict[str, Any]
         "examples_per_update": {s.name: s.median(lambda r: r["examples"]) for s in running},
         "seconds_per_update": {s.name: s.median(lambda r: r["seconds"]) for s in running},
         "target_tokens_per_second": speed,
-        "speed_ratio": {name: speed["ours"] / speed[name] for name in PEERS},
+        "speed_ratio": {name: speed["ours"] / speed[name] for name in options.peers},
         "peak_memory": memory,
-        "memory_ratio": {name: memory["ours"] / memory[name] for name in PEERS},
+        "memory_ratio": {name: memory["ours"] / memory[name] for name in options.peers},
         "matmul_peak": ours.median(lambda r: r["peak"]),
         "mfu": ours.median(lambda r: r["flops"] / r["peak"]),
         "fill": {"ours": ours.ready["fill"]},
@@ -146,6 +146,7 @@ def main() -> None:
     """Compares, or plays one side."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=PEERS)
     parser.add_argument("--rows", type=int, default=32)
     parser.add_argument("--micro-batches", type=int, default=4)
     parser.add_argument("--inputs", type=int, default=256)

@@ -155,19 +155,42 @@ def test_scanned_layers_decode_the_same(pair):
     assert ours(stacked, scanned, inputs, **limits) == ours(params, config, inputs, **limits)
 
 
-@pytest.mark.slow
-def test_sharded_parameters_decode_the_same(pair):
-    _, params, config = pair
-    inputs = sentences(6)
-    mesh = partitioning.make_mesh(2)
+def on_mesh(params, mesh, split_over_data):
+    """Parameters on a mesh: matrices split over it (FSDP), or a copy on each device."""
 
-    def shard(x):
-        axes = ("data", "model") if x.ndim == 2 and x.shape[0] % 4 == x.shape[1] % 2 == 0 else ()
+    def put(x):
+        splits = split_over_data and x.ndim == 2 and x.shape[0] % 4 == x.shape[1] % 2 == 0
+        axes = ("data", "model") if splits else ()
         return jax.device_put(x, jax.NamedSharding(mesh, jax.P(*axes)))
 
-    sharded = jax.tree.map(shard, params)
-    limits = {"max_length": 6, "batch_size": 4}
-    assert ours(sharded, config, inputs, **limits) == ours(params, config, inputs, **limits)
+    return jax.tree.map(put, params)
+
+
+@pytest.mark.parametrize(
+    ("model_parallel", "options"),
+    [(1, {}), (2, {"num_beams": 2}), pytest.param(2, {}, marks=pytest.mark.slow)],
+)
+def test_slots_on_a_mesh_decode_the_same(pair, model_parallel, options):
+    _, params, config = pair
+    inputs = sentences(21)
+    mesh = partitioning.make_mesh(model_parallel)
+    spread = on_mesh(params, mesh, split_over_data=model_parallel > 1)
+    limits = {"max_length": 12, "batch_size": 4, **options}
+    assert ours(spread, config, inputs, **limits) == ours(params, config, inputs, **limits)
+
+
+def test_each_device_of_a_mesh_decodes_its_own_slots(pair):
+    _, params, config = pair
+    mesh = partitioning.make_mesh()
+    spread = on_mesh(params, mesh, split_over_data=False)
+    inputs = sentences(40)
+    pool = decoding._Pool(spread, config, inputs, DecodingConfig(max_length=8, batch_size=2))
+    pool.refill()
+    pool.run()
+    assert len(pool.examples) == 2 * 8
+    tokens, sources = pool.state["search"]["tokens"], pool.state["sources"]
+    keys = pool.state["caches"][0]["cross"]["key"]
+    assert {x.addressable_shards[0].data.shape[0] for x in (tokens, sources, keys)} == {2}
 
 
 def test_samples_follow_the_distribution(pair):
@@ -243,6 +266,18 @@ def test_label_scores_equal_hf_one_pass_per_label(pair):
             assert len(scores) == len(labels[i])
             if number < len(scores):
                 assert scores[number] == pytest.approx(float(chosen[i]), abs=2e-4)
+
+
+def test_label_scores_on_a_mesh_are_the_same(pair):
+    _, params, config = pair
+    inputs = sentences(19)
+    labels = [[[7, 1], [9, 12, 1], [5]]] * len(inputs)
+    spread = on_mesh(params, partitioning.make_mesh(), split_over_data=False)
+    np.testing.assert_allclose(
+        label_scoring.score_labels(spread, config, inputs, labels, batch_size=2),
+        label_scoring.score_labels(params, config, inputs, labels, batch_size=2),
+        atol=1e-5,
+    )
 
 
 def test_an_input_that_comes_again_is_encoded_once(pair, monkeypatch):

@@ -187,8 +187,10 @@ def test_adafactor_is_optaxs():
     rng = np.random.default_rng(3)
     params = {"big": rng.normal(size=(130, 140)), "small": rng.normal(size=(7,))}
     all_grads = [jax.tree.map(lambda p: rng.normal(size=p.shape), params) for _ in range(5)]
-    ours, state = train(optimizers.adafactor(schedules.rsqrt(1e-2, 3)), params, all_grads)
-    theirs, _ = train(optax.adafactor(schedules.rsqrt(1e-2, 3)), params, all_grads)
+    ours, state = train(
+        optimizers.adafactor(schedules.rsqrt(1e-2, warmup_steps=3)), params, all_grads
+    )
+    theirs, _ = train(optax.adafactor(schedules.rsqrt(1e-2, warmup_steps=3)), params, all_grads)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-8), ours, theirs)
     assert state["factored"].v_row["big"].size + state["factored"].v_col["big"].size == 270
 

@@ -101,3 +101,10 @@ def test_impossible_lengths_are_refused():
         schedules.constant(1.0, warmup_steps=-1)
     with pytest.raises(ValueError, match="half_start"):
         schedules.cosine(1.0, steps=10, warmup_steps=2, half_start=True)
+
+
+@pytest.mark.parametrize("name", ["constant", "linear", "cosine", "rsqrt"])
+def test_training_can_be_given_any_schedule(name):
+    """`train` calls every schedule with the number of steps."""
+    schedule = getattr(schedules, name)(peak=1e-3, steps=100)
+    assert 0 <= float(schedule(50)) <= 1e-3
