@@ -62,15 +62,17 @@ def training_section(r: Mapping[str, Any]) -> str:
         f"{r['seconds_per_update'][key]:.1f} s for {r['examples_per_update'][key]:.0f} | "
         f"{r['fill'][key]:.0%} | {r['peak_memory'][key] / GIB:.2f} GiB |"
         for key, words in names.items()
+        if key in r["target_tokens_per_second"]
     ]
     return "\n".join(
         (
             "## Training",
             "",
             f"T5-small ({r['parameters'] / 1e6:.1f}M parameters) on {r['data']}; one update is "
-            f"about a hundred examples; medians of {r['rounds']} interleaved rounds, each side in "
+            f"about fifty examples; medians of {r['rounds']} interleaved rounds, each side in "
             "its own process; no dropout. The PyTorch loop is HF T5 with the same RMS-scaled "
-            "AdamW, batches of 20 padded to their longest, 5 accumulated.",
+            "AdamW, batches of 20 padded to their longest, 3 accumulated. Its bfloat16 run is "
+            "left out where the processor has no bfloat16 instructions.",
             "",
             f"    {r['command']}",
             "",
@@ -80,7 +82,8 @@ def training_section(r: Mapping[str, Any]) -> str:
             *rows,
             "",
             f"Model FLOPs of our update are {r['mfu']:.0%} of the machine's own float32 "
-            f"matrix-product peak in JAX ({r['matmul_peak'] / 1e9:.0f} GFLOP/s). From the start of "
+            f"matrix-product peak in JAX ({r['matmul_peak'] / 1e9:.0f} GFLOP/s; PyTorch's is "
+            f"{r['peer_matmul_peak']['torch_float32'] / 1e9:.0f}). From the start of "
             "the process to the end of the first update, compilation included: "
             f"{r['first_step_seconds']:.0f} s.",
             "",

@@ -4,6 +4,7 @@ Batches of 20 examples padded to their longest, five of them accumulated into on
 RMS-scaled AdamW, optionally under bfloat16 autocast.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -52,6 +53,17 @@ class RmsScaledAdamW(torch.optim.Optimizer):
                 p.addcdiv_(state["m"], denominator, value=-group["lr"] * correction * rms)
 
 
+def matmul_peak(dtype: torch.dtype, size: int = 1024) -> float:
+    """Measures FLOP/s of a square matrix product, the best of three."""
+    x = torch.ones(size, size, dtype=dtype)
+    best = float("inf")
+    for _ in range(3):
+        start = time.perf_counter()
+        x @ x
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best
+
+
 def collate(pairs: Sequence[Pair]) -> dict[str, torch.Tensor]:
     """Pads a batch to its longest input and its longest target."""
     inputs, targets = (
@@ -90,6 +102,7 @@ class Trainer:
         torch.manual_seed(0)
         self.model = transformers.T5ForConditionalGeneration(config).train()
         self.optimizer = RmsScaledAdamW(self.model.parameters(), lr=3e-3)
+        self.dtype = torch.bfloat16 if bfloat16 else torch.float32
         self._autocast = torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
 
     def update(self, batches: Sequence[Sequence[Pair]]) -> float:
