@@ -170,6 +170,8 @@ def test_a_service_that_refuses_all_is_left_alone(serve, write_reviews, options,
 @pytest.mark.slow
 def test_throughput_against_a_slow_service(serve, write_reviews, options, choice):
     """64 in flight at 200 ms each could be 320 rows/s; a fifth of it, and one core, may be lost."""
+    import openai  # noqa: F401  (takes more than a second, once)
+
     server = serve(latency=0.2)
     task = options(write_reviews(2000))
     cpu, started = time.process_time(), time.monotonic()

@@ -1,11 +1,17 @@
 """The sweep: its plan, what it does about failures, and what it makes of scores."""
 
+import importlib.util
 import json
 import pathlib
+import sys
 
 import pytest
 
-from scripts import sweep
+FILE = pathlib.Path(__file__).parents[2] / "scripts" / "sweep.py"
+SPEC = importlib.util.spec_from_file_location("fsa_jax_sweep", FILE)
+sweep = importlib.util.module_from_spec(SPEC)
+sys.modules[SPEC.name] = sweep  # its dataclasses look themselves up
+SPEC.loader.exec_module(sweep)
 
 SIZES = ["--sizes", "small", "base", "--weights", "w/t5-{size}"]
 MIXTURES = ["--mixtures", "none", "distill_x_anl_rw_1k"]
