@@ -76,7 +76,10 @@ def read(root: Path, dataset: str, split: str) -> list[Sentence]:
 def _sentence(item: dict[str, Any], field: str, hard: bool) -> Sentence:
     units: list[dict[str, str]] = []
     places = set()
-    for aspect in item["aspects"]:
+    aspects = list(item["aspects"])
+    if field == "target":  # in the order of the text, as tasks number them
+        aspects.sort(key=lambda a: (int(a["from"]), int(a["to"])) if a[field] else (-1, -1))
+    for aspect in aspects:
         value = aspect[field]
         if value in (None, "NULL"):
             continue

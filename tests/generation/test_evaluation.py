@@ -50,6 +50,21 @@ def test_zero_shot_questions(data):
     )
 
 
+def test_targets_are_numbered_in_the_order_of_the_text(tmp_path):
+    """Students' rows are numbered so too; paired tests match rows by these numbers."""
+    folder = tmp_path / "fsa" / "atsa" / "rest14"
+    folder.mkdir(parents=True)
+    aspects = [
+        {"target": "tea", "polarity": "negative", "from": "10", "to": "13"},
+        {"target": None, "polarity": "neutral", "from": "0", "to": "0"},
+        {"target": "Pie", "polarity": "positive", "from": "0", "to": "3"},
+    ]
+    item = {"ID": "s1", "sentence": "Pie good, tea bad.", "aspects": aspects}
+    (folder / "dev.json").write_text(json.dumps([item]))
+    asked = in_context.questions("tsc_rest14", benchmark.read(tmp_path, "rest14", "dev"))
+    assert [(q.review.id, q.unit["target"]) for q in asked] == [("s1#0", "Pie"), ("s1#1", "tea")]
+
+
 def test_predictions_of_every_task(data, serve, tmp_path):
     server = serve()
     app = typer.Typer()
