@@ -55,6 +55,7 @@ def training_section(r: Mapping[str, Any]) -> str:
         "ours": "fsa_jax, float32, packed rows",
         "torch_float32": "PyTorch loop, float32, padded",
         "torch_bfloat16": "PyTorch loop, bfloat16 autocast, padded",
+        "t5x": "T5X's network and loss, float32, our packed rows",
     }
     rows = [
         f"| {words} | {r['target_tokens_per_second'][key]:,.0f} | "
@@ -72,7 +73,8 @@ def training_section(r: Mapping[str, Any]) -> str:
             f"about fifty examples; medians of {r['rounds']} interleaved rounds, each side in "
             "its own process; no dropout. The PyTorch loop is HF T5 with the same RMS-scaled "
             "AdamW, batches of 20 padded to their longest, 3 accumulated. Its bfloat16 run is "
-            "left out where the processor has no bfloat16 instructions.",
+            "left out where the processor has no bfloat16 instructions, T5X where it cannot be "
+            "imported.",
             "",
             f"    {r['command']}",
             "",

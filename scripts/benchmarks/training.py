@@ -1,6 +1,6 @@
-"""Training throughput and memory: packed rows in JAX against a padded PyTorch loop.
+"""Training throughput and memory: packed rows against a padded PyTorch loop, and against T5X.
 
-    python -m scripts.benchmarks.training [--rounds 3] [--rows 16] [--micro-batches 2]
+    python -m scripts.benchmarks.training [--rounds 3] [--rows 16] [--micro-batches 4]
 
 Prints a JSON object of the results. Both sides train T5-small from random weights on the same
 examples without dropout; a round is one update of about fifty examples. Throughput counts real
@@ -8,6 +8,7 @@ target tokens, padding left out.
 """
 
 import argparse
+import importlib.util
 import json
 import tempfile
 import time
@@ -17,7 +18,7 @@ from typing import Any
 from scripts.benchmarks import sides, world
 
 MODULE = "scripts.benchmarks.training"
-PEERS = ("torch_float32", "torch_bfloat16")
+PEERS = ("torch_float32", "torch_bfloat16", "t5x")
 
 
 def build_ours(task: str, options: argparse.Namespace):
@@ -25,26 +26,12 @@ def build_ours(task: str, options: argparse.Namespace):
     begin = time.perf_counter()
     import jax
 
-    import tasks  # noqa: F401 - registers them
-    from fsa_jax import flops, host_memory, network, optimizers, partitioning, train_step
-    from fsa_jax.infeed import TrainBatches, prefetch_to_device
+    from fsa_jax import flops, host_memory, optimizers, partitioning, train_step
+    from fsa_jax.infeed import prefetch_to_device
 
     host_memory.keep_freed_memory()  # as `train.train` does
-    config = network.T5Config(
-        vocab_size=32128,
-        emb_dim=512,
-        num_heads=8,
-        head_dim=64,
-        mlp_dim=2048,
-        num_encoder_layers=options.layers,
-        num_decoder_layers=options.layers,
-        dtype=options.dtype,
-    )
+    config, batches = _packed(task, options)
     mesh = partitioning.make_mesh()
-    lengths = {"inputs": options.inputs, "targets": options.targets}
-    batches = TrainBatches(
-        task, "train", lengths, options.rows, pack=True, shuffle=True, seed=0, window=1024
-    )
     program = train_step.make_program(
         config,
         optimizers.rms_scaled_adamw(learning_rate=3e-3),
@@ -81,6 +68,50 @@ def build_ours(task: str, options: argparse.Namespace):
     return ready, measure
 
 
+def _packed(task: str, options: argparse.Namespace):
+    """The network's config and the packed batches."""
+    import tasks  # noqa: F401 - registers them
+    from fsa_jax.infeed import TrainBatches
+    from fsa_jax.network import T5Config
+
+    layers = options.layers
+    config = T5Config(32128, 512, 8, 64, 2048, layers, layers, dtype=options.dtype)
+    lengths = {"inputs": options.inputs, "targets": options.targets}
+    return config, TrainBatches(
+        task, "train", lengths, options.rows, pack=True, shuffle=True, seed=0, window=1024
+    )
+
+
+def build_t5x(task: str, options: argparse.Namespace):
+    """Builds T5X's side, which gets the rows that our side packs."""
+    import flax.linen as nn
+    import jax
+
+    from fsa_jax import host_memory, network
+    from scripts.benchmarks import t5x_peer
+
+    host_memory.keep_freed_memory()
+    config, batches = _packed(task, options)
+    params = nn.unbox(network.init_params(config, jax.random.key(0)))
+    trainer = t5x_peer.Trainer(config, params, options.micro_batches)
+    feed = iter(batches)
+
+    def measure() -> sides.Record:
+        start = time.perf_counter()
+        batch, info = next(feed)
+        loss = trainer.update(batch)
+        return {
+            "seconds": time.perf_counter() - start,
+            "tokens": info.target_tokens,
+            "examples": info.examples,
+            "loss": loss,
+            "fill": batches.fill["targets"],
+        }
+
+    measure()
+    return {"parameters": sum(x.size for x in jax.tree.leaves(params))}, measure
+
+
 def build_torch(name: str, task: str, options: argparse.Namespace):
     """Builds a peer."""
     from scripts.benchmarks import torch_t5
@@ -111,14 +142,17 @@ def build_torch(name: str, task: str, options: argparse.Namespace):
 
 
 def usable_peers() -> list[str]:
-    """Leaves out bfloat16 where the processor has no instructions for it: a run takes hours."""
+    """Leaves out bfloat16 where the processor lacks it (it would take hours), and T5X likewise."""
     import torch
 
     from scripts.benchmarks import torch_t5
 
+    peers = ["torch_float32"]
     if torch_t5.matmul_peak(torch.bfloat16) > torch_t5.matmul_peak(torch.float32) / 4:
-        return list(PEERS)
-    return ["torch_float32"]
+        peers.append("torch_bfloat16")
+    if importlib.util.find_spec("t5x"):
+        peers.append("t5x")
+    return peers
 
 
 def compare(options: argparse.Namespace, arguments: list[str]) -> dict[str, Any]:
@@ -131,7 +165,7 @@ def compare(options: argparse.Namespace, arguments: list[str]) -> dict[str, Any]
             for name in ("ours", *options.peers)
         ]
         sides.alternate(running, options.rounds)
-        peaks = {side.name: side.ready["peak"] for side in running[1:]}
+        peaks = {side.name: side.ready.get("peak") for side in running[1:]}
         memory = {side.name: side.close()["peak_memory"] for side in running}
     ours = running[0]
     speed = {side.name: side.median(lambda r: r["tokens"] / r["seconds"]) for side in running}
@@ -163,7 +197,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", nargs="+", choices=PEERS, help="default: the usable")
     parser.add_argument("--rows", type=int, default=16)
-    parser.add_argument("--micro-batches", type=int, default=2)
+    parser.add_argument("--micro-batches", type=int, default=4)
     parser.add_argument("--inputs", type=int, default=256)
     parser.add_argument("--targets", type=int, default=800)
     parser.add_argument("--batch", type=int, default=20, help="of the peer, padded")
@@ -175,6 +209,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.side == "ours":
         sides.serve(lambda: build_ours(options.task, options))
+    elif options.side == "t5x":
+        sides.serve(lambda: build_t5x(options.task, options))
     elif options.side:
         sides.serve(lambda: build_torch(options.side, options.task, options))
     else:
