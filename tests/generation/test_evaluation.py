@@ -62,7 +62,10 @@ def test_targets_are_numbered_in_the_order_of_the_text(tmp_path):
     item = {"ID": "s1", "sentence": "Pie good, tea bad.", "aspects": aspects}
     (folder / "dev.json").write_text(json.dumps([item]))
     asked = in_context.questions("tsc_rest14", benchmark.read(tmp_path, "rest14", "dev"))
-    assert [(q.review.review_id, q.unit["target"]) for q in asked] == [("s1#0", "Pie"), ("s1#1", "tea")]
+    assert [(q.review.review_id, q.unit["target"]) for q in asked] == [
+        ("s1#0", "Pie"),
+        ("s1#1", "tea"),
+    ]
 
 
 def test_predictions_of_every_task(data, serve, tmp_path):
