@@ -76,12 +76,23 @@ def test_the_report_holds_what_was_measured():
         "peak_memory": dict.fromkeys(three, 2**31),
         "mfu": 0.55,
         "matmul_peak": 357e9,
+        "peer_matmul_peak": {"torch_float32": 189e9, "torch_bfloat16": 742e9},
         "first_step_seconds": 40.0,
         "machine": "a machine",
         "date": "2026-01-01",
     }
     page = run.report({"training": training})
-    for words in ("3.00×", "1.50×", "55%", "357 GFLOP/s", "2.00 GiB", "97%", "a machine"):
+    for words in (
+        "3.00×",
+        "1.50×",
+        "55%",
+        "357 GFLOP/s; PyTorch's is 189",
+        "2.00 GiB",
+        "97%",
+        "a machine",
+    ):
         assert words in page
+    alone = training | {"target_tokens_per_second": {"ours": 300.0, "torch_float32": 100.0}}
+    assert "bfloat16 autocast" not in run.report({"training": alone})
     with pytest.raises(KeyError):
         run.report({"training": {}})
