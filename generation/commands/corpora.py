@@ -91,9 +91,7 @@ def corpus_import(
     prompt: Annotated[
         str, typer.Option(help="anl, rw, or auto: by folder, else by content.")
     ] = "auto",
-    max_bad_fraction: Annotated[
-        float, typer.Option(help="Fail above this share of bad lines.", min=0, max=1)
-    ] = 0.01,
+    max_bad_fraction: flags.BadFraction = 0.01,
 ) -> None:
     """Import the paper's released corpus; what cannot be told is listed and left out."""
     from generation.corpus import released

@@ -74,9 +74,7 @@ def reviews_collect(
     origin: Origin,
     draw: Draw,
     filters: Filters,
-    max_bad_fraction: Annotated[
-        float, typer.Option(help="Fail above this share of bad lines.", min=0, max=1)
-    ] = 0.01,
+    max_bad_fraction: flags.BadFraction = 0.01,
     overwrite: Annotated[bool, typer.Option(help="Replace the output file.")] = False,
 ) -> None:
     """Collect reviews from the original dumps: join, clean, filter, sample."""

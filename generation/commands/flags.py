@@ -1,4 +1,4 @@
-"""Flags that several commands share, as dataclasses: each field is a flag."""
+"""Flags that several commands share: single ones, and dataclasses whose fields are flags."""
 
 import dataclasses
 import functools
@@ -33,6 +33,11 @@ def grouped(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = inspect.Signature(flags)  # type: ignore[attr-defined]
     command.__annotations__ = {flag.name: flag.annotation for flag in flags}
     return command
+
+
+BadFraction = Annotated[
+    float, typer.Option(help="Fail above this share of bad lines.", min=0, max=1)
+]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -166,7 +166,10 @@ assert "FSA_NO_REGISTRY" not in os.environ
 
 def test_commands_that_read_files_load_no_tensorflow():
     environment = os.environ | {"FSA_NO_REGISTRY": "1", "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", LIGHT], env=environment, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
