@@ -7,7 +7,8 @@ together into fewer slots.
 
 Shapes are static and few, so that each compiles once (and comes from the compile cache later):
 
-* examples come longest first, and the source width S shrinks by powers of two as they get shorter;
+* examples come longest first and are encoded at their own width, in steps of a half or a third;
+* the source width S of the slots shrinks by powers of two as examples get shorter;
 * the self-attention cache has length L, which grows fourfold when some hypothesis needs it;
 * keys and values of the attention to the encoder are computed once, when an example enters.
 
@@ -33,6 +34,7 @@ from fsa_jax import network, partitioning, search
 from fsa_jax.search import DecodingConfig
 
 _SHORTEST = 32  # least source width and cache length
+_NARROWEST = 16  # least width to encode at
 _REFILL = 8  # a slot in this many waits for company before new examples enter
 _MARGIN = 8  # steps that a shortened cache must last
 
@@ -115,7 +117,8 @@ class _Pool:
             entering = [self.queue.popleft() for _ in range(min(self.group, len(self.queue)))]
             slots = self.idle[: len(entering)]
             self.examples[slots], self.positions[slots] = entering, 0
-            sources = np.zeros((self.group, self.width), np.int32)
+            width = _encoder_width(len(self.inputs[entering[0]]))
+            sources = np.zeros((self.group, width), np.int32)
             for row, example in enumerate(entering):
                 sources[row, : len(self.inputs[example])] = self.inputs[example]
             # Rows beyond the examples go to a slot that does not exist, that is, nowhere.
@@ -191,6 +194,12 @@ def _power_of_two(count: int, least: int = 1) -> int:
     return max(least, 1 << max(0, count - 1).bit_length())
 
 
+def _encoder_width(length: int) -> int:
+    """The least of 16, 24, 32, 48, 64, 96, … that is no less than ``length``."""
+    power = _power_of_two(length, _NARROWEST)
+    return power * 3 // 4 if _NARROWEST < power and length <= power * 3 // 4 else power
+
+
 # The state on the device: {"search": see search.initial_state, "sources": (N·K, S) encoder tokens,
 # "caches": of network.decode_step, N·K rows}. Hypothesis k of slot n has row n·K + k.
 
@@ -257,9 +266,10 @@ def _enter(params, state, slots, examples, sources, config, decoding, mesh) -> S
     def put(path, whole, part):
         if path[-2].key == "self":  # the old content lies beyond the position, hence unseen
             return whole
-        part = jnp.repeat(part, beams, axis)
+        part = jnp.repeat(_widen(part, whole.shape[-2], -2), beams, axis)
         return whole.at[:, rows].set(part) if axis else whole.at[rows].set(part)
 
+    sources = _widen(sources, state["sources"].shape[-1], -1)
     state = {
         "search": jax.tree.map(lambda w, p: w.at[slots].set(p), state["search"], fresh),
         "sources": state["sources"].at[rows].set(jnp.repeat(sources, beams, axis=0)),
@@ -306,6 +316,13 @@ def _run(params, table, state, enough, config, decoding, mesh) -> State:
     return jax.lax.while_loop(unfinished, advance, state)
 
 
+def _widen(x: jax.Array, size: int, axis: int) -> jax.Array:
+    """Pads an axis with zeros at its end."""
+    padding = [(0, 0)] * x.ndim
+    padding[axis] = (0, size - x.shape[axis])
+    return jnp.pad(x, padding)
+
+
 @functools.partial(jax.jit, static_argnames=(*_STATIC, "width", "length"))
 def _reshape(state, keep, width, length, config, decoding, mesh) -> State:
     """Keeps some slots, a part of the source width, and another cache length."""
@@ -319,9 +336,7 @@ def _reshape(state, keep, width, length, config, decoding, mesh) -> State:
         have = x.shape[-2]
         if want <= have:
             return jax.lax.slice_in_dim(x, 0, want, axis=x.ndim - 2)
-        padding = [(0, 0)] * x.ndim
-        padding[-2] = (0, want - have)
-        return jnp.pad(x, padding)
+        return _widen(x, want, -2)
 
     state = {
         "search": jax.tree.map(lambda x: x[keep], state["search"]),
