@@ -197,7 +197,7 @@ def _power_of_two(count: int, least: int = 1) -> int:
 def _encoder_width(length: int) -> int:
     """The least of 16, 24, 32, 48, 64, 96, … that is no less than ``length``."""
     power = _power_of_two(length, _NARROWEST)
-    return power * 3 // 4 if _NARROWEST < power and length <= power * 3 // 4 else power
+    return power * 3 // 4 if power > _NARROWEST and length <= power * 3 // 4 else power
 
 
 # The state on the device: {"search": see search.initial_state, "sources": (N·K, S) encoder tokens,
