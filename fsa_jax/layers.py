@@ -4,6 +4,7 @@ Letters in the shape comments are those of ``network.py``. Parameters' names, sh
 values are those of T5X (``t5x/examples/t5/layers.py``), so that checkpoints go both ways.
 """
 
+import functools
 from typing import Any
 
 import flax.linen as nn
@@ -98,9 +99,24 @@ class RelativePositionBias(nn.Module):
 def _toeplitz(diagonals: Array, length: int) -> Array:
     """(H, 2·length − 1) → (H, length, length) with ``out[h, q, k] = in[h, k − q + length − 1]``."""
     heads, count = diagonals.shape
-    rows = jnp.tile(jnp.pad(diagonals, ((0, 0), (0, 1))), (1, length))
     # A row of count + 1 repeated, but read in rows of count: each row starts one to the left.
-    return rows[:, : length * count].reshape(heads, length, count)[:, :, length - 1 :]
+    rows = _repeat(jnp.pad(diagonals, ((0, 0), (0, 1)))[:, None], 1, length)
+    rows = rows.reshape(heads, -1)[:, : length * count]
+    return rows.reshape(heads, length, count)[:, :, length - 1 :]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
+def _repeat(x: Array, axis: int, count: int) -> Array:
+    """Repeats an axis of size 1; the gradient's sum is a product, far faster in XLA on a CPU."""
+    return jnp.broadcast_to(x, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
+
+
+def _repeat_backward(axis: int, count: int, _, grad: Array) -> tuple[Array]:
+    total = jnp.tensordot(grad, jnp.ones((count, 1)), (axis, 0), precision="highest")
+    return (jnp.moveaxis(total, -1, axis),)
+
+
+_repeat.defvjp(lambda x, axis, count: (_repeat(x, axis, count), None), _repeat_backward)
 
 
 class Attention(nn.Module):
@@ -111,27 +127,24 @@ class Attention(nn.Module):
       head_dim: Size of one head C.
       dtype: Type of the activations; logits and softmax are float32.
       dropout_rate: Share of keys that are dropped, the same for all queries, as in T5X.
-      causal: Whether the biases hide all later keys: then those are not even computed, block of
-        queries by block of queries.
     """
 
     num_heads: int
     head_dim: int
     dtype: str
     dropout_rate: float = 0.0
-    causal: bool = False
 
     @nn.compact
-    def __call__(self, x, source, cache=None, positions=None, biases=()) -> tuple[Array, Cache]:
+    def __call__(self, x, source, biases, cache=None, positions=None) -> tuple[Array, Cache]:
         """Attends from ``x`` to ``source``, to the cache, or to both.
 
         Args:
           x: Queries' input, (B, Q, D).
           source: Keys' and values' input (B, K, D), or None to use the cache as it is.
+          biases: What to add to the (B, H, Q, K) attention logits, from ``query_blocks``.
           cache: None, or ``{"key", "value"}`` of (B, H, K, C): one query's products with the keys
             then read memory in order, which is several times faster than (B, K, H, C).
           positions: With a cache: where ``source`` (B, 1, D) goes in it, (B,).
-          biases: Terms to add to the (B, H, Q, K) attention logits.
 
         Returns:
           The output (B, Q, D) and the keys and values used: (B, H, K, C) where a cache was given,
@@ -164,34 +177,50 @@ class Attention(nn.Module):
         if self.dropout_rate:
             ones = jnp.ones((query.shape[0], self.num_heads, 1, keys), self.dtype)
             kept = dropout(self.dropout_rate, broadcast_dims=())(ones)
-        outs = []
-        for begin, end, seen in _query_blocks(query.shape[1], keys, self.causal):
+        outs, begin = [], 0
+        for terms in biases:
+            queries, seen = terms[-1].shape[-2:]
             key, value = (
                 jax.lax.slice_in_dim(cache[n], 0, seen, axis=axis) for n in ("key", "value")
             )
             logits = jnp.einsum(
                 f"bqhc,{layout}->bhqk",
-                query[:, begin:end],
+                query[:, begin : begin + queries],
                 key,
                 preferred_element_type=jnp.float32,
             )
-            for bias in biases:
-                logits = logits + bias[:, :, begin:end, :seen]
+            for term in terms:
+                shared = term.shape[0] == 1 < len(logits)
+                logits = logits + (_repeat(term, 0, len(logits)) if shared else term)
             weights = jax.nn.softmax(logits).astype(self.dtype)
             if kept is not None:
                 weights = weights * kept[..., :seen]
             outs.append(jnp.einsum(f"bhqk,{layout}->bqhc", weights, value))
+            begin += queries
         out = outs[0] if len(outs) == 1 else jnp.concatenate(outs, axis=1)
         return out.reshape(*out.shape[:-2], -1)
 
 
-def _query_blocks(queries: int, keys: int, causal: bool) -> list[tuple[int, int, int]]:
-    """Blocks (begin, end, keys seen) of queries; four where that saves much, else one."""
+def query_blocks(*terms: Array, causal: bool = False) -> tuple[tuple[Array, ...], ...]:
+    """Cuts terms of the attention logits into blocks of queries.
+
+    Args:
+      *terms: Arrays that broadcast to (B, H, Q, K).
+      causal: Whether a term hides all later keys, so that those need not even be computed. Long
+        rows are then cut into four blocks, each with the keys up to its end.
+
+    Returns:
+      The terms of each block. Cutting them once for all layers keeps the gradient of a shared
+      term small: its blocks are summed over the layers before they are put together.
+    """
+    queries, keys = terms[-1].shape[-2:]
     if not causal or queries != keys or queries < 256:
-        return [(0, queries, keys)]
+        return (terms,)
     size = -(-queries // 4)
-    begins = range(0, queries, size)
-    return [(b, min(b + size, queries), min(b + size, queries)) for b in begins]
+    return tuple(
+        tuple(term[..., begin : begin + size, : begin + size] for term in terms)
+        for begin in range(0, queries, size)
+    )
 
 
 class Mlp(nn.Module):

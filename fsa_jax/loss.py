@@ -58,7 +58,8 @@ def _split(x: Array, chunk: int) -> Array:
 
 def _scan(hidden, embedding, targets, weights, options, with_gradients: bool):
     z_loss, label_smoothing, chunk, shards = options
-    chunk = min(chunk, hidden.shape[1])
+    chunks = -(-hidden.shape[1] // chunk)
+    chunk = -(-hidden.shape[1] // chunks)  # chunks of about the same size: hardly any padding
     pad = -hidden.shape[1] % chunk
     if pad:
         hidden = jnp.pad(hidden, ((0, 0), (0, pad), (0, 0)))
@@ -129,7 +130,7 @@ def cross_entropy(
       weights: float32 (B, T), 0 for padding. Neither targets nor weights get a gradient.
       z_loss: Factor of the squared log normaliser.
       label_smoothing: Mass taken from the target token.
-      chunk: Target positions of a row whose logits exist at one time.
+      chunk: Most target positions of a row whose logits exist at one time.
       shards: Devices over which B is split; must divide B.
 
     Returns:

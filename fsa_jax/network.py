@@ -31,6 +31,7 @@ from fsa_jax.layers import (
     dropout,
     fan_in,
     partitioned,
+    query_blocks,
 )
 
 MASKED = -1e10  # added to the logits of keys that a query must not see
@@ -96,10 +97,8 @@ class T5Config:
         return dataclasses.replace(self, dropout_rate=0.0)
 
 
-def _attention(cfg: T5Config, name: str, causal: bool = False) -> Attention:
-    return Attention(
-        cfg.num_heads, cfg.head_dim, cfg.dtype, cfg.dropout_rate, causal=causal, name=name
-    )
+def _attention(cfg: T5Config, name: str) -> Attention:
+    return Attention(cfg.num_heads, cfg.head_dim, cfg.dtype, cfg.dropout_rate, name=name)
 
 
 def _mlp(cfg: T5Config) -> Mlp:
@@ -119,7 +118,7 @@ class EncoderLayer(nn.Module):
     def __call__(self, x: Array, cache: None, biases) -> tuple[Array, None]:
         cfg = self.config
         y = RMSNorm(cfg.dtype, name="pre_attention_layer_norm")(x)
-        y, _ = _attention(cfg, "attention")(y, y, biases=biases)
+        y, _ = _attention(cfg, "attention")(y, y, biases)
         x = x + dropout(cfg.dropout_rate)(y)
         y = RMSNorm(cfg.dtype, name="pre_mlp_layer_norm")(x)
         x = x + dropout(cfg.dropout_rate)(_mlp(cfg)(y))
@@ -137,14 +136,11 @@ class DecoderLayer(nn.Module):
         cfg = self.config
         y = RMSNorm(cfg.dtype, name="pre_self_attention_layer_norm")(x)
         own = None if cache is None else cache["self"]
-        attention = _attention(cfg, "self_attention", causal=cache is None)
-        y, own = attention(y, y, own, positions, self_biases)
+        y, own = _attention(cfg, "self_attention")(y, y, self_biases, own, positions)
         x = x + dropout(cfg.dropout_rate)(y)
         y = RMSNorm(cfg.dtype, name="pre_cross_attention_layer_norm")(x)
         cross = None if encoded is not None else cache["cross"]
-        y, cross = _attention(cfg, "encoder_decoder_attention")(
-            y, encoded, cross, biases=cross_biases
-        )
+        y, cross = _attention(cfg, "encoder_decoder_attention")(y, encoded, cross_biases, cross)
         if encoded is not None:
             cross = {name: x.swapaxes(1, 2) for name, x in cross.items()}
         x = x + dropout(cfg.dropout_rate)(y)
@@ -198,7 +194,7 @@ class Encoder(nn.Module):
         cfg = self.config
         relative = RelativePositionBias(cfg.num_heads, True, name="relpos_bias")(x.shape[1])
         x = dropout(cfg.dropout_rate)(x)
-        biases = (relative, _bias(mask))
+        biases = query_blocks(relative, _bias(mask))
         x, _ = _run_layers(EncoderLayer, cfg, cfg.num_encoder_layers, x, None, biases)
         x = RMSNorm(cfg.dtype, name="encoder_norm")(x)
         return dropout(cfg.dropout_rate, broadcast_dims=())(x)
@@ -233,8 +229,8 @@ class Decoder(nn.Module):
             caches,
             encoded,
             positions,
-            (relative, _bias(mask)),
-            (_bias(cross_mask),),
+            query_blocks(relative, _bias(mask), causal=caches is None),
+            query_blocks(_bias(cross_mask)),
         )
         y = dropout(cfg.dropout_rate)(RMSNorm(cfg.dtype, name="decoder_norm")(y))
         if not cfg.logits_via_embedding:

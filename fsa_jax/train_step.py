@@ -45,7 +45,7 @@ class LossConfig:
     Attributes:
       z_loss: Factor of the squared log normaliser.
       label_smoothing: Mass taken from the target token.
-      chunk: Target positions of a row whose logits exist at one time.
+      chunk: Most target positions of a row whose logits exist at one time.
       normalizing_factor: What the loss sum is divided by; T5X knows others, here there is one.
     """
 

@@ -111,7 +111,7 @@ def decoding_section(r: Mapping[str, Any]) -> str:
         rows.append(
             f"| {words} | {part['examples']} | {lengths} | {part['seconds']['ours']:.1f} s | "
             f"{part['seconds']['torch']:.1f} s | {part['speed_ratio']:.2f}× | "
-            f"{part['first_seconds']['ours']:.1f} s | {part['equal_answers']:.1%} |"
+            f"{part['first_seconds']:.1f} s | {part['equal_answers']:.1%} |"
         )
     return "\n".join(
         (

@@ -190,14 +190,26 @@ def test_unknown_remat_policy_names_the_choices():
         dataclasses.replace(RELU, remat_policy="some")
 
 
-def test_blocks_of_queries_change_nothing():
+def test_blocks_of_queries_change_nothing(monkeypatch):
     """Rows of 256 and more are computed in blocks that leave out later keys."""
     config = dataclasses.replace(RELU, num_encoder_layers=1, num_decoder_layers=1)
     params = params_of(config)
-    tokens = jax.random.randint(jax.random.key(3), (1, 300), 2, 64)
-    whole = logits_of(params, config, ENCODER[:1], tokens)
-    assert len(layers._query_blocks(300, 300, causal=True)) == 4
-    for length in (100, 200):  # one block each
-        np.testing.assert_allclose(
-            logits_of(params, config, ENCODER[:1], tokens[:, :length]), whole[:, :length], atol=1e-5
-        )
+    tokens = jax.random.randint(jax.random.key(3), (3, 301), 2, 64)
+
+    def loss(params):
+        return jnp.square(logits_of(params, config, tokens[:, :20], tokens)).mean()
+
+    found = jax.value_and_grad(loss)(params)
+    terms = jnp.zeros((1, 4, 301, 301)), jnp.zeros((3, 1, 301, 301))
+    blocks = layers.query_blocks(*terms, causal=True)
+    assert [part[0].shape[2:] for part in blocks] == [(76, 76), (76, 152), (76, 228), (73, 301)]
+    monkeypatch.setattr(network, "query_blocks", lambda *terms, causal=False: (terms,))
+    want = jax.value_and_grad(loss)(params)
+    differences = jax.tree.map(lambda a, b: np.linalg.norm(a - b) / np.linalg.norm(b), found, want)
+    assert max(jax.tree.leaves(differences)) < 1e-5
+
+
+def test_the_gradient_of_a_shared_term_is_its_sum_over_rows():
+    grad = jax.random.normal(jax.random.key(0), (5, 2, 3))
+    (found,) = jax.vjp(lambda x: layers._repeat(x, 0, 5), jnp.zeros((1, 2, 3)))[1](grad)
+    np.testing.assert_allclose(found, grad.sum(0, keepdims=True), rtol=1e-6)
