@@ -123,12 +123,12 @@ def _devices(topology: str | None):
     from jax.experimental import topologies
 
     try:
-        devices = topologies.get_topology_desc(topology, "tpu").devices
-        if any(device.core_on_chip for device in devices):
+        slice_: Any = topologies.get_topology_desc(topology, "tpu")
+        if any(device.core_on_chip for device in slice_.devices):
             # The two cores of a v4 or v5p chip are run as one device.
             megacore = {"chip_config_name": "megacore"}
-            devices = topologies.get_topology_desc(topology, "tpu", **megacore).devices
-        return list(devices)
+            slice_ = topologies.get_topology_desc(topology, "tpu", **megacore)
+        return list(slice_.devices)
     except (RuntimeError, ValueError, NotImplementedError) as error:
         raise ValueError(
             f"--topology={topology} cannot be compiled for here (pip install libtpu): "

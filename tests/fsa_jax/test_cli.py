@@ -216,3 +216,21 @@ def test_dry_run_counts_parameters_and_bytes_without_data(tmp_path):
     assert "4,769,536" in done.stdout
     assert "all-gather" in done.stdout
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("topology", ["v4:2x2x1", "v5e:2x2"])
+def test_dry_run_compiles_for_a_slice_that_is_not_here(tmp_path, topology):
+    pytest.importorskip("libtpu", reason="pip install libtpu")
+    done = command(
+        "t5x",
+        "train",
+        "--gin_file=distill_anl_rw.gin",
+        "--gin_file=models/tiny.gin",
+        "--gin.MODEL_DIR=x",
+        "--gin.TASK_FEATURE_LENGTHS={'inputs': 32, 'targets': 64}",
+        "--dry_run",
+        f"--topology={topology}",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"4 × TPU {topology[:2]}" in done.stdout
