@@ -10,7 +10,6 @@ import html
 import io
 import json
 import pathlib
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,8 +40,9 @@ class Run:
     Attributes:
       name: Shown name.
       curve: (step, loss) of training.
-      scores: Metrics by ``<task>`` (dev) or ``<task>-<split>``; the last evaluation of each.
-      predictions: Path of the last predictions by the same names.
+      scores: Metrics by ``<task>`` (dev) or ``<task>-<split>``: those of the checkpoint that the
+        final splits were scored with, else of the last evaluation.
+      predictions: Path of the same step's predictions by the same names.
     """
 
     name: str
@@ -61,18 +61,17 @@ def read_run(folder: pathlib.Path, name: str | None = None) -> Run:
     if not log.is_file():
         raise FileNotFoundError(f"{folder} is no run directory: it lacks train/metrics.jsonl")
     curve = {row["step"]: row["loss"] for row in _rows(log)}
+    evaluations = {
+        history.name.removesuffix("-metrics.jsonl"): list(_rows(history))
+        for history in sorted((folder / "inference_eval").glob("*-metrics.jsonl"))
+    }
+    chosen = max((rows[-1]["step"] for key, rows in evaluations.items() if "-" in key), default=0)
     scores, predictions = {}, {}
-    for history in sorted((folder / "inference_eval").glob("*-metrics.jsonl")):
-        key = history.name.removesuffix("-metrics.jsonl")
-        last = list(_rows(history))[-1]
-        scores[key] = last
-        found = sorted(
-            path
-            for path in history.parent.glob(f"{key}-*.jsonl")
-            if re.fullmatch(rf"{re.escape(key)}-\d+\.jsonl", path.name)
-        )
-        if found:
-            predictions[key] = found[-1]
+    for key, rows in evaluations.items():
+        scores[key] = next((row for row in reversed(rows) if row["step"] == chosen), rows[-1])
+        path = folder / "inference_eval" / f"{key}-{scores[key]['step']:06}.jsonl"
+        if path.is_file():
+            predictions[key] = path
     return Run(name or folder.name, sorted(curve.items()), scores, predictions)
 
 

@@ -30,12 +30,17 @@ def test_page_holds_scores_pictures_and_escaped_predictions(run, tmp_path, capsy
     page = tmp_path / "out" / "report.html"
     report.write_report([run, run], page, ["one", "two"])
     text = page.read_text()
-    assert text.count("<td class='number'>20.00</td>") == 2  # the last dev score of each run
     assert text.count("src='data:image/png;base64,") == 2
     assert "&lt;b&gt;fine&lt;/b&gt;" in text
     assert "<td class='miss'>no unit</td>" in text
     assert "<td class='hit'>right</td>" in text
     assert "task (dev)" in capsys.readouterr().out
+
+
+def test_development_scores_are_those_of_the_checkpoint_that_was_tested(run):
+    assert report.read_run(run).scores["task"]["f1"] == 10.0
+    (run / "inference_eval" / "task-test-metrics.jsonl").unlink()
+    assert report.read_run(run).scores["task"]["f1"] == 20.0  # the last
 
 
 def test_no_run_directory_and_wrong_names_are_refused(run, tmp_path):
