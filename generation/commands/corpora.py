@@ -68,10 +68,16 @@ def corpus_stats(
 
 def _print_stats(summary: dict[str, Any], unit: str) -> None:
     printing.table("Rows", ("config and status", "number"), summary["rows"].items())
-    printing.table("Left out", ("reason", "number"), summary["reasons"].items())
-    names = list(next(iter(summary["lengths"].values()), {}))
-    rows = [(prompt, *map(str, values.values())) for prompt, values in summary["lengths"].items()]
-    printing.table(f"Lengths ({unit})", ("prompt", *names), rows)
+    if summary["reasons"]:
+        printing.table("Left out", ("reason", "number"), summary["reasons"].items())
+    lengths = summary["lengths"]
+    names = list(next(iter(lengths.values()), {}))
+    rows = []
+    for name in names:
+        numbers = [of[name] for of in lengths.values()]
+        shown = [f"{share:.1%}" for share in numbers] if "over" in name else numbers
+        rows.append((name.replace("_", " "), *shown))
+    printing.table(f"Lengths ({unit})", ("what", *lengths), rows)
     levels = ["stars", *next(iter(summary["sentiment_by_stars"].values()), {})]
     rows = [(star, *levels.values()) for star, levels in summary["sentiment_by_stars"].items()]
     printing.table("Opinions by rating", levels, rows)

@@ -123,11 +123,13 @@ def plot(stats: Stats, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, ((lengths, targets), (sentiment, reasons)) = plt.subplots(2, 2, figsize=(11, 7))
+    longest = max((length for _, length in stats.target_lengths), default=0)
+    width = max(TARGET_LIMIT, longest) // 40
     for prompt in sorted({prompt for prompt, _ in stats.target_lengths}):
         counter = _of(stats.target_lengths, prompt)
-        lengths.hist(
-            list(counter), weights=list(counter.values()), bins=40, alpha=0.6, label=prompt
-        )
+        bins = range(0, longest + 2 * width, width)  # the same for all prompts
+        weights = list(counter.values())
+        lengths.hist(list(counter), weights=weights, bins=bins, alpha=0.6, label=prompt)
     lengths.axvline(TARGET_LIMIT, color="black", linewidth=1, linestyle=":")
     lengths.set(title="Length of the teacher's texts", xlabel="tokens", ylabel="texts")
     lengths.legend()
@@ -135,8 +137,10 @@ def plot(stats: Stats, path: Path) -> None:
     targets.set(title="Opinions per review", xlabel="quadruples", ylabel="reviews")
     _plot_sentiment(stats, sentiment)
     names = [name for name, _ in stats.reasons.most_common(12)][::-1]
-    reasons.barh(names or ["none"], [stats.reasons[name] for name in names] or [0])
-    reasons.set(title="Rows left out", xlabel="rows")
+    reasons.barh(names, [stats.reasons[name] for name in names])
+    reasons.set(title="Rows left out" if names else "No row left out", xlabel="rows")
+    if not names:
+        reasons.set_axis_off()
     figure.tight_layout()
     with files.atomic_file(path) as stream:
         figure.savefig(stream, format="png", dpi=110)
@@ -153,7 +157,7 @@ def _plot_sentiment(stats: Stats, axes: Any) -> None:
         axes.bar(list(stars), shares, bottom=bottom, color=color, label=level)
         bottom = [low + share for low, share in zip(bottom, shares, strict=True)]
     axes.set(title="Sentiment by rating", xlabel="stars", ylabel="share of opinions")
-    axes.legend(fontsize="x-small", loc="lower right")
+    axes.legend(fontsize="x-small", ncols=5, loc="lower center", bbox_to_anchor=(0.5, -0.32))
 
 
 def _of(counter: collections.Counter[tuple[str, int]], prompt: str) -> dict[int, int]:

@@ -344,6 +344,8 @@ def test_export_of_a_few_reviews_splits_as_the_build_does(write_reviews, options
 def test_stats(runs, tmp_path):
     result = CLI.invoke(commands.corpus, ["stats", str(runs), "--output-dir", str(tmp_path / "s")])
     assert result.exit_code == 0, result.output
+    assert "target over 400" in result.output
+    assert "0.0%" in result.output
     found = json.loads((tmp_path / "s/stats.json").read_text())
     assert sum(found["rows"].values()) == 240
     assert found["lengths"]["anl"]["texts"] == 120
