@@ -173,11 +173,10 @@ def test_logits_agree_at_every_distance(saved):
     assert np.abs(np.asarray(ours) - theirs).max() <= 1e-4
 
 
-def test_gradients_of_every_tensor_agree_with_pytorch(saved):
-    model, folder = saved
+def worst_gradient(model, folder, inputs, targets):
+    """The greatest ‖ours − PyTorch's‖ / ‖PyTorch's‖ of all gradient tensors."""
     config = hf.config_from_hf(folder)
     params = hf.load_params(folder, config)
-    inputs, targets = next(batches(1, seed=1))
     loss, ours = jax.jit(jax.value_and_grad(our_loss), static_argnums=1)(
         params, config, inputs, targets
     )
@@ -189,14 +188,29 @@ def test_gradients_of_every_tensor_agree_with_pytorch(saved):
     ours = traverse_util.flatten_dict(ours, sep="/")
     theirs = traverse_util.flatten_dict(their_tree(grads, config), sep="/")
     assert ours.keys() == theirs.keys()
+    assert all(np.linalg.norm(theirs[path]) > 0 for path in theirs)
     differences = {
         path: np.linalg.norm(ours[path] - theirs[path]) / np.linalg.norm(theirs[path])
         for path in theirs
     }
     worst = max(differences, key=differences.get)
     print("worst gradient", worst, differences[worst])
-    assert differences[worst] <= 1e-3
-    assert all(np.linalg.norm(theirs[path]) > 0 for path in theirs)
+    return differences[worst]
+
+
+def test_gradients_of_every_tensor_agree_with_pytorch(saved):
+    assert worst_gradient(*saved, *next(batches(1, seed=1))) <= 1e-3
+
+
+def test_gradients_agree_with_pytorch_at_the_size_of_t5_small(kind, tmp_path):
+    # Few tokens: among millions of relu inputs some lie so near zero that rounding tells their
+    # sign, and each such sign moves a gradient of T5 1.0 by about 1e-3.
+    sizes = {"vocab_size": 32128, "d_model": 512, "d_kv": 64, "num_heads": 8}
+    layers = {"d_ff": 2048 if kind == "t5_1_0" else 1024, "num_layers": 6, "num_decoder_layers": 6}
+    model = make_model(kind, **sizes, **layers)
+    model.save_pretrained(tmp_path)
+    inputs, targets = next(batches(1, seed=1))
+    assert worst_gradient(model, tmp_path, inputs[1:], targets[1:]) <= 1e-4
 
 
 class RmsScaledAdamW(torch.optim.Optimizer):
