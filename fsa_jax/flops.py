@@ -1,8 +1,9 @@
 """Arithmetic of a T5, counted from its config: what a training step has to compute.
 
 *Model FLOPs* are those of the matrix products that the mathematics asks for, twice a multiply-add
-each: no one-hot lookups, no recomputation, padding counted as what it occupies. A backward pass
-costs twice its forward pass.
+each: no one-hot lookups, no recomputation, padding counted as what it occupies. As is usual, causal
+attention counts with all its keys, also those that are never computed. A backward pass costs twice
+its forward pass.
 """
 
 import time
@@ -13,21 +14,31 @@ import jax.numpy as jnp
 from fsa_jax.network import T5Config
 
 
+def attention_flops(config: T5Config, queries: int, keys: int) -> float:
+    """FLOPs of one attention over ``queries`` × ``keys`` positions, forward."""
+    joined = config.num_heads * config.head_dim
+    projections = 2 * 2 * config.emb_dim * joined * (queries + keys)  # query, output; key, value
+    return float(projections + 4 * joined * queries * keys)  # scores and weighted sums
+
+
+def mlp_flops(config: T5Config, positions: int) -> float:
+    """FLOPs of one feed-forward block, forward."""
+    products = len(config.mlp_activations) + 1
+    return 2.0 * config.emb_dim * config.mlp_dim * products * positions
+
+
+def logits_flops(config: T5Config, positions: int) -> float:
+    """FLOPs of the logits, forward."""
+    return 2.0 * config.emb_dim * config.vocab_size * positions
+
+
 def forward_flops(config: T5Config, rows: int, inputs: int, targets: int) -> float:
     """FLOPs of one forward pass over ``rows`` rows of ``inputs`` and ``targets`` positions."""
-    joined = config.num_heads * config.head_dim
-    projection = 2 * config.emb_dim * joined
-    mlp = 2 * config.emb_dim * config.mlp_dim * (len(config.mlp_activations) + 1)
-
-    def attention(queries: int, keys: int) -> float:
-        # Query and output projections, key and value projections, scores and weighted sums.
-        return 2 * projection * (queries + keys) + 4 * joined * queries * keys
-
-    encoder = attention(inputs, inputs) + mlp * inputs
-    decoder = attention(targets, targets) + attention(targets, inputs) + mlp * targets
-    logits = 2 * config.emb_dim * config.vocab_size * targets
+    encoder = attention_flops(config, inputs, inputs) + mlp_flops(config, inputs)
+    decoder = attention_flops(config, targets, targets) + mlp_flops(config, targets)
+    decoder += attention_flops(config, targets, inputs)
     layers = config.num_encoder_layers * encoder + config.num_decoder_layers * decoder
-    return float(rows * (layers + logits))
+    return rows * (layers + logits_flops(config, targets))
 
 
 def train_flops(config: T5Config, rows: int, inputs: int, targets: int) -> float:

@@ -142,63 +142,62 @@ class Attention(nn.Module):
           x: Queries' input, (B, Q, D).
           source: Keys' and values' input (B, K, D), or None to use the cache as it is.
           biases: What to add to the (B, H, Q, K) attention logits, from ``query_blocks``.
-          cache: None, or ``{"key", "value"}`` of (B, H, K, C): one query's products with the keys
-            then read memory in order, which is several times faster than (B, K, H, C).
+          cache: None, or ``{"key", "value"}`` of (B, H, K, C).
           positions: With a cache: where ``source`` (B, 1, D) goes in it, (B,).
 
         Returns:
-          The output (B, Q, D) and the keys and values used: (B, H, K, C) where a cache was given,
-          else (B, K, H, C).
+          The output (B, Q, D), and the keys and values used, (B, H, K, C).
         """
         # T5 divides by √C at initialisation instead of at run time.
         query = self._project("query", scale=1 / self.head_dim)(x)
-        layout = "bkhc" if cache is None else "bhkc"
         if source is not None:
             new = {name: self._project(name)(source) for name in ("key", "value")}
             if cache is not None:
                 rows = jnp.arange(x.shape[0])
-                new = {n: cache[n].at[rows, :, positions].set(x[:, 0]) for n, x in new.items()}
+                new = {n: cache[n].at[rows, :, positions].set(x[:, :, 0]) for n, x in new.items()}
             cache = new
-        out = self._attend(query, cache, layout, biases)
+        out = self._attend(query, cache, biases).swapaxes(1, 2)
         init = fan_in("joined_kv", "embed", kind="normal")
+        out = out.reshape(*out.shape[:2], -1)
         return _dense(x.shape[-1], init, self.dtype, "out")(out), cache
 
     def _project(self, name: str, scale: float = 1.0):
-        """The product (B, T, D) → (B, T, H, C) called ``name``."""
+        """The product (B, T, D) → (B, H, T, C) called ``name``."""
         init = fan_in("embed", "joined_kv", scale=scale, kind="normal")
         dense = _dense(self.num_heads * self.head_dim, init, self.dtype, name)
-        return lambda x: dense(x).reshape(*x.shape[:-1], self.num_heads, self.head_dim)
+        split = (self.num_heads, self.head_dim)
+        return lambda x: dense(x).reshape(*x.shape[:-1], *split).swapaxes(1, 2)
 
-    def _attend(self, query: Array, cache: Cache, layout: str, biases) -> Array:
-        """Softmax-weighted means of the values, (B, Q, H · C)."""
-        axis = layout.index("k")
-        keys = cache["key"].shape[axis]
+    def _attend(self, query: Array, cache: Cache, biases) -> Array:
+        """Softmax-weighted means of the values, (B, H, Q, C)."""
         kept = None
         if self.dropout_rate:
-            ones = jnp.ones((query.shape[0], self.num_heads, 1, keys), self.dtype)
+            ones = jnp.ones((*query.shape[:2], 1, cache["key"].shape[2]), self.dtype)
             kept = dropout(self.dropout_rate, broadcast_dims=())(ones)
         outs, begin = [], 0
         for terms in biases:
             queries, seen = terms[-1].shape[-2:]
-            key, value = (
-                jax.lax.slice_in_dim(cache[n], 0, seen, axis=axis) for n in ("key", "value")
-            )
             logits = jnp.einsum(
-                f"bqhc,{layout}->bhqk",
-                query[:, begin : begin + queries],
-                key,
+                "bhqc,bhkc->bhqk",
+                query[:, :, begin : begin + queries],
+                cache["key"][:, :, :seen],
                 preferred_element_type=jnp.float32,
             )
             for term in terms:
                 shared = term.shape[0] == 1 < len(logits)
                 logits = logits + (_repeat(term, 0, len(logits)) if shared else term)
-            weights = jax.nn.softmax(logits).astype(self.dtype)
+            # A softmax that is divided by its sum after the product with the values, so that
+            # neither pass touches all (Q, K) weights once more for the sake of the sum.
+            top = jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
+            weights = jnp.exp(logits - top)
+            total = weights.sum(-1, keepdims=True)
+            weights = weights.astype(self.dtype)
             if kept is not None:
                 weights = weights * kept[..., :seen]
-            outs.append(jnp.einsum(f"bhqk,{layout}->bqhc", weights, value))
+            mixed = jnp.einsum("bhqk,bhkc->bhqc", weights, cache["value"][:, :, :seen])
+            outs.append((mixed / total).astype(self.dtype))
             begin += queries
-        out = outs[0] if len(outs) == 1 else jnp.concatenate(outs, axis=1)
-        return out.reshape(*out.shape[:-2], -1)
+        return outs[0] if len(outs) == 1 else jnp.concatenate(outs, axis=2)
 
 
 def query_blocks(*terms: Array, causal: bool = False) -> tuple[tuple[Array, ...], ...]:

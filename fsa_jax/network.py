@@ -141,8 +141,6 @@ class DecoderLayer(nn.Module):
         y = RMSNorm(cfg.dtype, name="pre_cross_attention_layer_norm")(x)
         cross = None if encoded is not None else cache["cross"]
         y, cross = _attention(cfg, "encoder_decoder_attention")(y, encoded, cross_biases, cross)
-        if encoded is not None:
-            cross = {name: x.swapaxes(1, 2) for name, x in cross.items()}
         x = x + dropout(cfg.dropout_rate)(y)
         y = RMSNorm(cfg.dtype, name="pre_mlp_layer_norm")(x)
         x = x + dropout(cfg.dropout_rate)(_mlp(cfg)(y))
