@@ -86,8 +86,7 @@ class _Pool:
         self.outputs: list[Any] = [None] * len(inputs)
         longest_first = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]))
         self.queue = collections.deque(longest_first)
-        # Scaled and laid out once: the loop must not do it at each step.
-        self.table = _output_table(params, config=config)
+        self.table = network.output_embedding(params, config)  # laid out once for all steps
         most = max(1, decoding.batch_size // decoding.num_beams)
         slots = min(most, self._per_shard(len(inputs))) * self.shards
         self.width = _power_of_two(len(inputs[longest_first[0]]), _SHORTEST)
@@ -215,11 +214,6 @@ def _spread(state: State, config: network.T5Config, mesh: Mesh | None) -> State:
 
 
 _whole = jax.jit(partitioning.whole, static_argnames="mesh")
-
-
-@functools.partial(jax.jit, static_argnames="config")
-def _output_table(params, config):
-    return network.output_embedding(params, config)
 
 
 def _sources_caches(params, sources, length, config):

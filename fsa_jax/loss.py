@@ -58,6 +58,7 @@ def _split(x: Array, chunk: int) -> Array:
 
 def _scan(hidden, embedding, targets, weights, options, with_gradients: bool):
     z_loss, label_smoothing, chunk, shards = options
+    chunk = max(1, chunk * shards // hidden.shape[0])  # of one row
     chunks = -(-hidden.shape[1] // chunk)
     chunk = -(-hidden.shape[1] // chunks)  # chunks of about the same size: hardly any padding
     pad = -hidden.shape[1] % chunk
@@ -118,7 +119,7 @@ def cross_entropy(
     *,
     z_loss: float = 0.0,
     label_smoothing: float = 0.0,
-    chunk: int = 128,
+    chunk: int = 1024,
     shards: int = 1,
 ) -> tuple[Array, Array]:
     """Sums the cross-entropy of ``hidden @ embedding.T`` over all weighted target tokens.
@@ -130,7 +131,7 @@ def cross_entropy(
       weights: float32 (B, T), 0 for padding. Neither targets nor weights get a gradient.
       z_loss: Factor of the squared log normaliser.
       label_smoothing: Mass taken from the target token.
-      chunk: Most target positions of a row whose logits exist at one time.
+      chunk: Most target positions, of all rows of a device, whose logits exist at one time.
       shards: Devices over which B is split; must divide B.
 
     Returns:

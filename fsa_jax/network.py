@@ -57,7 +57,7 @@ class T5Config:
       num_encoder_layers: Layers of the encoder.
       num_decoder_layers: Layers of the decoder.
       mlp_activations: ``("relu",)`` for T5 1.0, ``("gelu", "linear")`` for T5 1.1.
-      logits_via_embedding: True for T5 1.0: logits are ``embedding · y / √D``.
+      logits_via_embedding: True for T5 1.0: logits are ``embedding · (y / √D)``.
       dropout_rate: Dropout as in T5X; 0 switches it off.
       dtype: Type of the activations, ``"float32"`` or ``"bfloat16"``. Parameters, norms, softmax
         and logits are float32 always.
@@ -231,7 +231,9 @@ class Decoder(nn.Module):
             query_blocks(_bias(cross_mask)),
         )
         y = dropout(cfg.dropout_rate)(RMSNorm(cfg.dtype, name="decoder_norm")(y))
-        if not cfg.logits_via_embedding:
+        if cfg.logits_via_embedding:
+            y = y / cfg.emb_dim**0.5
+        else:
             OutputKernel(cfg.vocab_size, name="logits_dense")(cfg.emb_dim)
         return y, caches
 
@@ -349,9 +351,9 @@ def empty_caches(config: T5Config, batch: int, length: int) -> Cache:
 
 
 def output_embedding(params, config: T5Config) -> Array:
-    """The matrix (V, D) whose product with a hidden state gives its logits, scale included."""
+    """The matrix (V, D) whose product with a hidden state gives its logits."""
     if config.logits_via_embedding:
-        return params["token_embedder"]["embedding"] / np.sqrt(config.emb_dim).astype(np.float32)
+        return params["token_embedder"]["embedding"]
     return params["decoder"]["logits_dense"]["kernel"].T
 
 

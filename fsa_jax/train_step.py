@@ -45,13 +45,13 @@ class LossConfig:
     Attributes:
       z_loss: Factor of the squared log normaliser.
       label_smoothing: Mass taken from the target token.
-      chunk: Most target positions of a row whose logits exist at one time.
+      chunk: Most target positions, of all rows of a device, whose logits exist at one time.
       normalizing_factor: What the loss sum is divided by; T5X knows others, here there is one.
     """
 
     z_loss: float = 0.0
     label_smoothing: float = 0.0
-    chunk: int = 128
+    chunk: int = 1024
     normalizing_factor: str = "NUM_REAL_TARGET_TOKENS"
 
     def __post_init__(self):

@@ -1,6 +1,6 @@
 """Training throughput and memory: packed rows against a padded PyTorch loop, and against T5X.
 
-    python -m scripts.benchmarks.training [--rounds 3] [--rows 16] [--micro-batches 4]
+    python -m scripts.benchmarks.training [--rounds 3] [--rows 16] [--micro-batches 8]
 
 Prints a JSON object of the results. Both sides train T5-small from random weights on the same
 examples without dropout; a round is one update of about fifty examples. Throughput counts real
@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers", nargs="+", choices=PEERS, help="default: the usable")
     parser.add_argument("--rows", type=int, default=16)
-    parser.add_argument("--micro-batches", type=int, default=4)
+    parser.add_argument("--micro-batches", type=int, default=8)
     parser.add_argument("--inputs", type=int, default=256)
     parser.add_argument("--targets", type=int, default=800)
     parser.add_argument("--batch", type=int, default=20, help="of the peer, padded")

@@ -23,7 +23,7 @@ def plain(hidden, embedding, targets, weights, z_loss, label_smoothing):
     return (weights * each).sum()
 
 
-@pytest.mark.parametrize("chunk", [1, 4, 7, 100])
+@pytest.mark.parametrize("chunk", [1, 8, 14, 200])
 @pytest.mark.parametrize(("z_loss", "label_smoothing"), [(0.0, 0.0), (0.01, 0.0), (0.01, 0.2)])
 def test_value_and_gradients_equal_the_plain_loss(chunk, z_loss, label_smoothing):
     keys = jax.random.split(jax.random.key(0), 4)
@@ -65,7 +65,7 @@ def test_never_holds_the_logits_of_all_positions():
     tokens = jnp.zeros((2, 64), jnp.int32)
 
     def value(h):
-        return loss.cross_entropy(h, embedding, tokens, jnp.ones((2, 64)), chunk=8)[0]
+        return loss.cross_entropy(h, embedding, tokens, jnp.ones((2, 64)), chunk=16)[0]
 
     memory = jax.jit(jax.grad(value)).lower(hidden).compile().memory_analysis()
-    assert memory.temp_size_in_bytes < 2 * 64 * 1000 * 4
+    assert memory.temp_size_in_bytes < 2 * 64 * 1000 * 4 / 2
