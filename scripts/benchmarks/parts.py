@@ -174,9 +174,8 @@ def main() -> None:
     options = parser.parse_args()
     host_memory.keep_freed_memory()  # as `train.train` does
     config = T5Config(32128, 512, 8, 64, 2048, options.layers, options.layers)
-    parts = measure(
-        make_parts(config, options.rows, options.inputs, options.targets), options.rounds
-    )
+    parts = make_parts(config, options.rows, options.inputs, options.targets)
+    measured = measure(parts, options.rounds)
     whole = measured.pop(WHOLE)
     shape = {name: getattr(options, name) for name in ("rows", "inputs", "targets")}
     print(json.dumps({**shape, "whole": whole, "parts": measured}, indent=2))
