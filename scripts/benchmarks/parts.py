@@ -74,9 +74,9 @@ def _attention(config: T5Config, count: int, source: jax.Array | None, queries, 
     module = layers.Attention(config.num_heads, config.head_dim, config.dtype)
 
     def apply(params, relative, x, source):
-        biases = (
-            hidden if relative is None else [r + h for r, h in zip(relative, hidden, strict=True)]
-        )
+        biases = hidden
+        if relative is not None:  # each block's terms are a tuple: joined, not added
+            biases = tuple((*r, *h) for r, h in zip(relative, hidden, strict=True))
         return module.apply(params, x, x if source is None else source, biases)[0]
 
     params = nn.unbox(module.init(jax.random.key(0), x, x if source is None else source, hidden))
