@@ -5,7 +5,7 @@ values are those of T5X (``t5x/examples/t5/layers.py``), so that checkpoints go 
 """
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -70,6 +70,27 @@ def relative_bucket(offset: np.ndarray, bidirectional: bool) -> np.ndarray:
     return (_TWO_WAY[np.minimum(np.abs(offset), MAX_DISTANCE)] + side).astype(np.int32)
 
 
+class QueryBlock(NamedTuple):
+    """The queries from ``begin`` to before ``end``, and how many ``keys`` they may see."""
+
+    begin: int
+    end: int
+    keys: int
+
+
+def query_blocks(mask: Array, causal: bool = False) -> tuple[QueryBlock, ...]:
+    """Cuts a long causal mask (B, Q, K) into four blocks of queries, with the keys up to their end.
+
+    The keys that come later would all be hidden: so they are not even computed. All layers share
+    the blocks' biases, so that a gradient is summed over the layers before it is put together.
+    """
+    queries, keys = mask.shape[-2:]
+    if not causal or queries < 256:
+        return (QueryBlock(0, queries, keys),)
+    ends = [queries * (i + 1) // 4 for i in range(4)]
+    return tuple(QueryBlock(begin, end, end) for begin, end in zip([0, *ends], ends, strict=False))
+
+
 class RelativePositionBias(nn.Module):
     """A learned bias per head and bucketed distance (Raffel et al. 2020, section 2.1)."""
 
@@ -77,32 +98,37 @@ class RelativePositionBias(nn.Module):
     bidirectional: bool
 
     @nn.compact
-    def __call__(self, length: int, positions: Array | None = None) -> Array:
-        """Returns (1, H, length, length), or with query ``positions`` (B,) (B, H, 1, length)."""
+    def __call__(self, blocks, positions: Array | None = None) -> tuple[Array, ...]:
+        """Returns a block's bias (1, H, Q, K), with a query's ``positions`` (B,) (B, H, 1, K)."""
         init = partitioned(
             nn.initializers.variance_scaling(1.0, "fan_avg", "uniform"), "heads", "relpos_buckets"
         )
         table = self.param("rel_embedding", init, (self.num_heads, NUM_BUCKETS))
+        keys = blocks[-1].keys
         if positions is not None:
-            distance = jnp.clip(positions[:, None] - jnp.arange(length), 0, MAX_DISTANCE)
-            return table[:, jnp.asarray(_ONE_WAY)[distance]].swapaxes(0, 1)[:, :, None]
-        # The bias is constant along diagonals: look up the 2·length − 1 offsets with a small
+            distance = jnp.clip(positions[:, None] - jnp.arange(keys), 0, MAX_DISTANCE)
+            return (table[:, jnp.asarray(_ONE_WAY)[distance]].swapaxes(0, 1)[:, :, None],)
+        # The bias is constant along diagonals: look up the 2·keys − 1 offsets with a small
         # product, then lay them out by shifting, whose gradient is a sum and no slow scatter.
-        offsets = np.arange(1 - length, length)
+        offsets = np.arange(1 - keys, keys)
         one_hot = np.eye(NUM_BUCKETS, dtype=np.float32)[
             relative_bucket(offsets, self.bidirectional)
         ]
         diagonals = jnp.einsum("hb,ob->ho", table, one_hot, precision="highest")
-        return _toeplitz(diagonals, length)[None]
+        return tuple(
+            _toeplitz(diagonals[:, keys - b.end : keys + b.keys - b.begin - 1], b.keys)[None]
+            for b in blocks
+        )
 
 
-def _toeplitz(diagonals: Array, length: int) -> Array:
-    """(H, 2·length − 1) → (H, length, length) with ``out[h, q, k] = in[h, k − q + length − 1]``."""
+def _toeplitz(diagonals: Array, keys: int) -> Array:
+    """(H, Q + K − 1) → (H, Q, K) with ``out[h, q, k] = in[h, k − q + Q − 1]``."""
     heads, count = diagonals.shape
+    queries = count - keys + 1
     # A row of count + 1 repeated, but read in rows of count: each row starts one to the left.
-    rows = _repeat(jnp.pad(diagonals, ((0, 0), (0, 1)))[:, None], 1, length)
-    rows = rows.reshape(heads, -1)[:, : length * count]
-    return rows.reshape(heads, length, count)[:, :, length - 1 :]
+    rows = _repeat(jnp.pad(diagonals, ((0, 0), (0, 1)))[:, None], 1, queries)
+    rows = rows.reshape(heads, -1)[:, : queries * count]
+    return rows.reshape(heads, queries, count)[:, :, queries - 1 :]
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
@@ -141,7 +167,8 @@ class Attention(nn.Module):
         Args:
           x: Queries' input, (B, Q, D).
           source: Keys' and values' input (B, K, D), or None to use the cache as it is.
-          biases: What to add to the (B, H, Q, K) attention logits, from ``query_blocks``.
+          biases: For each of the ``query_blocks`` the terms, each broadcastable to (B, H, Q, K),
+            that are added to its attention logits.
           cache: None, or ``{"key", "value"}`` of (B, H, K, C).
           positions: With a cache: where ``source`` (B, 1, D) goes in it, (B,).
 
@@ -198,28 +225,6 @@ class Attention(nn.Module):
             outs.append((mixed / total).astype(self.dtype))
             begin += queries
         return outs[0] if len(outs) == 1 else jnp.concatenate(outs, axis=2)
-
-
-def query_blocks(*terms: Array, causal: bool = False) -> tuple[tuple[Array, ...], ...]:
-    """Cuts terms of the attention logits into blocks of queries.
-
-    Args:
-      *terms: Arrays that broadcast to (B, H, Q, K).
-      causal: Whether a term hides all later keys, so that those need not even be computed. Long
-        rows are then cut into four blocks, each with the keys up to its end.
-
-    Returns:
-      The terms of each block. Cutting them once for all layers keeps the gradient of a shared
-      term small: its blocks are summed over the layers before they are put together.
-    """
-    queries, keys = terms[-1].shape[-2:]
-    if not causal or queries != keys or queries < 256:
-        return (terms,)
-    size = -(-queries // 4)
-    return tuple(
-        tuple(term[..., begin : begin + size, : begin + size] for term in terms)
-        for begin in range(0, queries, size)
-    )
 
 
 class Mlp(nn.Module):

@@ -190,9 +190,10 @@ class Encoder(nn.Module):
     @nn.compact
     def __call__(self, x: Array, mask: Array) -> Array:
         cfg = self.config
-        relative = RelativePositionBias(cfg.num_heads, True, name="relpos_bias")(x.shape[1])
+        blocks = query_blocks(mask)
+        relative = RelativePositionBias(cfg.num_heads, True, name="relpos_bias")(blocks)
         x = dropout(cfg.dropout_rate)(x)
-        biases = query_blocks(relative, _bias(mask))
+        biases = attention_biases(mask, blocks, relative)
         x, _ = _run_layers(EncoderLayer, cfg, cfg.num_encoder_layers, x, None, biases)
         x = RMSNorm(cfg.dtype, name="encoder_norm")(x)
         return dropout(cfg.dropout_rate, broadcast_dims=())(x)
@@ -216,8 +217,8 @@ class Decoder(nn.Module):
     @nn.compact
     def __call__(self, y, encoded, mask, cross_mask, caches=None, positions=None):
         cfg = self.config
-        length = y.shape[1] if caches is None else mask.shape[-1]
-        relative = RelativePositionBias(cfg.num_heads, False, name="relpos_bias")(length, positions)
+        blocks = query_blocks(mask, causal=caches is None)
+        relative = RelativePositionBias(cfg.num_heads, False, name="relpos_bias")(blocks, positions)
         y = dropout(cfg.dropout_rate)(y)
         y, caches = _run_layers(
             DecoderLayer,
@@ -227,8 +228,8 @@ class Decoder(nn.Module):
             caches,
             encoded,
             positions,
-            query_blocks(relative, _bias(mask), causal=caches is None),
-            query_blocks(_bias(cross_mask)),
+            attention_biases(mask, blocks, relative),
+            attention_biases(cross_mask, query_blocks(cross_mask)),
         )
         y = dropout(cfg.dropout_rate)(RMSNorm(cfg.dtype, name="decoder_norm")(y))
         if cfg.logits_via_embedding:
@@ -238,9 +239,19 @@ class Decoder(nn.Module):
         return y, caches
 
 
-def _bias(mask: Array) -> Array:
-    """Boolean mask (B, Q, K), True = visible, to a term (B, 1, Q, K) of the attention logits."""
-    return jnp.where(mask, 0.0, MASKED)[:, None]
+def attention_biases(
+    mask: Array, blocks, *relative: tuple[Array, ...]
+) -> tuple[tuple[Array, ...], ...]:
+    """Each block's terms of the attention logits: relative positions, if any, and what it hides.
+
+    Args:
+      mask: Boolean (B, Q, K), True = visible.
+      blocks: From ``query_blocks``.
+      *relative: At most one ``RelativePositionBias``.
+    """
+    seen = [mask[:, None, block.begin : block.end, : block.keys] for block in blocks]
+    hidden = [jnp.where(visible, 0.0, MASKED) for visible in seen]
+    return tuple(zip(*relative, hidden, strict=True))
 
 
 def _same_segment(queries: Array, keys: Array) -> Array:

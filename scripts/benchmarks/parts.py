@@ -67,18 +67,18 @@ def _attention(config: T5Config, count: int, source: jax.Array | None, queries, 
     mask = queries[:, :, None] == keys[:, None, :]
     if causal:
         mask &= np.tril(np.ones((length, length), bool))
-    hidden = layers.query_blocks(jnp.where(mask, 0.0, network.MASKED)[:, None], causal=causal)
+    mask = jnp.asarray(mask)
+    blocks = layers.query_blocks(mask, causal)
     # Relative positions are made once for all layers: here they are given.
-    shape = (1, config.num_heads, length, length)
-    relative = None if source is not None else layers.query_blocks(jnp.zeros(shape), causal=causal)
+    bias = [jnp.zeros((1, config.num_heads, b.end - b.begin, b.keys)) for b in blocks]
+    relative = [bias] if source is None else []
     module = layers.Attention(config.num_heads, config.head_dim, config.dtype)
 
     def apply(params, relative, x, source):
-        biases = hidden
-        if relative is not None:  # each block's terms are a tuple: joined, not added
-            biases = tuple((*r, *h) for r, h in zip(relative, hidden, strict=True))
+        biases = network.attention_biases(mask, blocks, *relative)
         return module.apply(params, x, x if source is None else source, biases)[0]
 
+    hidden = network.attention_biases(mask, blocks)
     params = nn.unbox(module.init(jax.random.key(0), x, x if source is None else source, hidden))
     work = 3 * rows * count * flops.attention_flops(config, length, keys.shape[1])
     return Part(count, work, _forward_and_backward(apply, params, relative, x, source))

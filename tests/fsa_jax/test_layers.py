@@ -43,11 +43,14 @@ def test_position_bias_is_the_table_at_the_bucket_of_each_distance(bidirectional
     length = 40
     module = layers.RelativePositionBias(num_heads=3, bidirectional=bidirectional)
     table = jax.random.normal(jax.random.key(0), (3, layers.NUM_BUCKETS))
-    bias = module.apply({"params": {"rel_embedding": table}}, length)
+    blocks = (layers.QueryBlock(0, 24, 24), layers.QueryBlock(24, length, length))
+    found = module.apply({"params": {"rel_embedding": table}}, blocks)
     positions = np.arange(length)
     offsets = positions[None, :] - positions[:, None]
     want = np.asarray(table)[:, layers.relative_bucket(offsets, bidirectional)][None]
-    np.testing.assert_allclose(bias, want, atol=1e-6)
+    for bias, block in zip(found, blocks, strict=True):
+        cut = want[:, :, block.begin : block.end, : block.keys]
+        np.testing.assert_allclose(bias, cut, atol=1e-6)
 
 
 def test_norm_takes_no_mean_and_divides_by_the_root_mean_square():

@@ -200,10 +200,12 @@ def test_blocks_of_queries_change_nothing(monkeypatch):
         return jnp.square(logits_of(params, config, tokens[:, :20], tokens)).mean()
 
     found = jax.value_and_grad(loss)(params)
-    terms = jnp.zeros((1, 4, 301, 301)), jnp.zeros((3, 1, 301, 301))
-    blocks = layers.query_blocks(*terms, causal=True)
-    assert [part[0].shape[2:] for part in blocks] == [(76, 76), (76, 152), (76, 228), (73, 301)]
-    monkeypatch.setattr(network, "query_blocks", lambda *terms, causal=False: (terms,))
+    mask = jnp.ones((3, 301, 301), bool)
+    whole, blocks = layers.query_blocks(mask), layers.query_blocks(mask, causal=True)
+    assert whole == ((0, 301, 301),)
+    assert blocks == ((0, 75, 75), (75, 150, 150), (150, 225, 225), (225, 301, 301))
+    one = network.query_blocks
+    monkeypatch.setattr(network, "query_blocks", lambda mask, causal=False: one(mask))
     want = jax.value_and_grad(loss)(params)
     differences = jax.tree.map(lambda a, b: np.linalg.norm(a - b) / np.linalg.norm(b), found, want)
     assert max(jax.tree.leaves(differences)) < 1e-5
