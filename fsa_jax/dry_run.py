@@ -5,6 +5,7 @@ The step is compiled for the devices at hand, for simulated ones (``cpu:8``), or
 slice would use. No parameter is allocated, no data is read.
 """
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +33,8 @@ def dry_run(bindings: Mapping[str, Any], topology: str | None = None) -> dict[st
       What is printed, by name.
 
     Raises:
-      ValueError: A topology that cannot be had here, or settings that do not fit it.
+      ValueError: A topology that cannot be had here, settings that do not fit it, or a step that
+        takes more memory than its devices have.
     """
     model: T5Config = bindings["model"]
     data: DataConfig = bindings["data"]
@@ -54,13 +56,27 @@ def dry_run(bindings: Mapping[str, Any], topology: str | None = None) -> dict[st
     batch = _abstract_batch(data, mesh)
     rng = jax.eval_shape(lambda: jax.random.key(0))
     step: Any = program.step  # jitted
-    compiled = step.lower(program.abstract, batch, rng).compile()
+    compiled = _compile(step.lower(program.abstract, batch, rng))
     facts = _facts(model, data, program, compiled)
     table = Table(title=f"dry run of {data.mixture_or_task_name}", show_header=False)
     for name, value in facts.items():
         table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
     Console().print(table)
     return facts
+
+
+def _compile(lowered):
+    try:
+        return lowered.compile()
+    except jax.errors.JaxRuntimeError as error:
+        text = " ".join(str(error).split())
+        if "RESOURCE_EXHAUSTED" not in text:
+            raise
+        found = re.search(r"Ran out of memory.*?(?=\. |$)", text)
+        raise ValueError(
+            f"the step does not fit a device: {found[0] if found else text}; raise MICRO_BATCHES "
+            "or MODEL_PARALLEL, set FSDP = True, lower BATCH_SIZE, or take a larger slice"
+        ) from error
 
 
 def _facts(model: T5Config, data: DataConfig, program, compiled) -> dict[str, Any]:
@@ -122,6 +138,8 @@ def _devices(topology: str | None):
         return devices[:wanted]
     from jax.experimental import topologies
 
+    # Only the compiler is used, no chip: so libtpu need not be this process's alone.
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     try:
         slice_: Any = topologies.get_topology_desc(topology, "tpu")
         if any(device.core_on_chip for device in slice_.devices):

@@ -195,9 +195,9 @@ def test_help_loads_neither_jax_nor_tensorflow():
         assert name in done.stdout
 
 
-def dry_run(folder, *options, **more):
-    """What a dry run of distilling a tiny student prints."""
-    done = command(
+def try_dry_run(folder, *options, **more):
+    """A dry run of distilling a tiny student."""
+    return command(
         "t5x",
         "train",
         "--gin_file=distill_anl_rw.gin",
@@ -209,6 +209,11 @@ def dry_run(folder, *options, **more):
         cwd=folder,
         **more,
     )
+
+
+def dry_run(folder, *options, **more):
+    """What it prints."""
+    done = try_dry_run(folder, *options, **more)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -226,3 +231,12 @@ def test_dry_run_counts_parameters_and_bytes_without_data(tmp_path):
 def test_dry_run_compiles_for_a_slice_that_is_not_here(tmp_path, topology):
     pytest.importorskip("libtpu", reason="pip install libtpu")
     assert f"4 × TPU {topology[:2]}" in dry_run(tmp_path, f"--topology={topology}")
+
+
+def test_dry_run_says_in_one_line_that_a_step_does_not_fit(tmp_path):
+    pytest.importorskip("libtpu", reason="pip install libtpu")
+    done = try_dry_run(tmp_path, "--topology=v5e:2x2", "--gin.BATCH_SIZE=1048576")
+    assert done.returncode == 1
+    assert "does not fit a device: Ran out of memory" in done.stderr
+    assert "raise MICRO_BATCHES" in done.stderr
+    assert "Traceback" not in done.stderr
