@@ -6,6 +6,7 @@ is measured at the start; *goodput* the share of the whole run's time spent on u
 """
 
 import json
+import pathlib
 import resource
 import sys
 import time
@@ -180,5 +181,10 @@ def _memory_gib() -> float:
     stats = jax.local_devices()[0].memory_stats()
     if stats and "peak_bytes_in_use" in stats:
         return stats["peak_bytes_in_use"] / 2**30
+    # Linux hands ``ru_maxrss`` down from the process that started this one; the kernel's own
+    # figure of this process is not.
+    status = pathlib.Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) / 2**20
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

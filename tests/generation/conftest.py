@@ -15,6 +15,16 @@ from generation.world.reviews import draw_reviews
 SERVER = pathlib.Path(__file__).with_name("scripted_server.py")
 
 
+@pytest.fixture
+def peak_gib() -> str:
+    """An expression for a script's own peak memory in GiB.
+
+    Not ``resource``'s ``ru_maxrss``: Linux hands that down from the process that starts the
+    script, here one that may have run every other test before.
+    """
+    return "int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 2**20"
+
+
 class Running:
     """A scripted server in a process of its own."""
 
