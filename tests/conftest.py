@@ -1,9 +1,16 @@
-"""Settings of the whole test run, and the fixture for real data that is not part of the project."""
+"""Settings of the whole test run, and the fixture for real data that is not part of the project.
 
+**Exactness.** Two right programs that compute in float32 differ by their roundings, and by how much
+depends on the processor. So a test of parity asks a third one, the peer in float64, and lets ours
+be as far from it as the peer itself is, times a small factor. The end of the run lists both errors.
+"""
+
+import copy
 import os
 import pathlib
 import tempfile
 
+import numpy as np
 import pytest
 
 # Before anything imports JAX or TensorFlow: CPU only, eight simulated devices for the sharding
@@ -28,3 +35,55 @@ def real_data() -> pathlib.Path:
     if not folder or not pathlib.Path(folder).is_dir():
         pytest.skip("FSA_TEST_DATA does not name the folder of real data")
     return pathlib.Path(folder)
+
+
+@pytest.fixture(scope="session")
+def in_float64():
+    """``in_float64(model, run)`` is ``run`` of a float64 copy of a PyTorch model."""
+    torch = pytest.importorskip("torch")
+
+    class NothingIsNarrowed(torch.overrides.TorchFunctionMode):
+        """T5's layer norm goes to float32 whatever it is given: here it stays in float64."""
+
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            if isinstance(out, torch.Tensor) and out.dtype == torch.float32:
+                wide = [x for x in args if getattr(x, "dtype", None) is torch.float64]
+                assert not wide or func in (torch.Tensor.to, torch.Tensor.float), func
+                return wide[0] if wide else out
+            return out
+
+    def call(model, run):
+        with NothingIsNarrowed():
+            return run(copy.deepcopy(model).double())
+
+    return call
+
+
+@pytest.fixture
+def assert_as_exact(record_property):
+    """``assert_as_exact(what, ours, theirs, exact)``: ours errs little more than the peer does."""
+
+    def check(what, ours, theirs, exact):
+        size = np.linalg.norm(exact)
+        error, peers = (np.linalg.norm(np.asarray(x) - exact) / size for x in (ours, theirs))
+        record_property("exactness", (what, float(error), float(peers)))
+        assert peers <= 1e-4, f"{what}: the peer is off by {peers:.1e}: use better weights"
+        # A peer may be exact by luck: float32 cannot ask for more than its last bit.
+        assert error <= 4 * (peers + 2**-23), f"{what}: off by {error:.1e}, the peer by {peers:.1e}"
+
+    return check
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Lists what the tests of parity found: the README's paragraph on exactness quotes it."""
+    figures = [
+        (report.nodeid, *value)
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        for name, value in report.user_properties
+        if name == "exactness"
+    ]
+    if figures:
+        terminalreporter.section("relative error against float64: ours, the peer's")
+    for test, what, error, peers in sorted(figures):
+        terminalreporter.write_line(f"{error:.1e} {peers:.1e}  {what}  ({test})")

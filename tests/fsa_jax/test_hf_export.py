@@ -67,7 +67,7 @@ def random_params(config):
 
     def shake(path, leaf):
         noise = rng.normal(size=leaf.shape).astype(np.float32)
-        return leaf + 0.5 * noise if path[0].key != "token_embedder" else leaf
+        return leaf + 0.3 * noise if path[0].key != "token_embedder" else leaf
 
     return jax.tree_util.tree_map_with_path(shake, params)
 
@@ -125,20 +125,24 @@ def test_import_then_export_keeps_every_tensor_and_the_greedy_text(exported, voc
     assert len({*theirs[0], *theirs[1]}) > 4
 
 
-def test_logits_of_transformers_are_ours(exported):
+def test_logits_of_transformers_are_ours(exported, in_float64, assert_as_exact):
     torch = pytest.importorskip("torch")
     params, config, folder = exported
     model = transformers.T5ForConditionalGeneration.from_pretrained(folder).eval()
     inputs = np.array([[5, 9, 20, 1], [7, 1, 0, 0]], np.int32)
     decoder = np.array([[0, 8, 30], [0, 12, 3]], np.int32)
-    with torch.no_grad():
-        theirs = model(
+
+    @torch.no_grad()
+    def logits(model):
+        return model(
             input_ids=torch.tensor(inputs).long(),
             attention_mask=torch.tensor(inputs > 0).long(),
             decoder_input_ids=torch.tensor(decoder).long(),
         ).logits.numpy()
+
     hidden = network.T5(config).apply({"params": params}, inputs, decoder)
-    np.testing.assert_allclose(network.logits(params, hidden, config), theirs, atol=1e-4)
+    ours = network.logits(params, hidden, config)
+    assert_as_exact("logits", ours, logits(model), in_float64(model, logits))
 
 
 def test_the_tokenizer_has_the_newline_after_the_sentinels(exported, vocabulary, pieces):
