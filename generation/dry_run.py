@@ -78,7 +78,7 @@ def estimate(
         tokenizer: see ``token_counter``.
     """
     count = token_counter(tokenizer)
-    done = ledger.statuses(ledger.shard_path(options.folder, options.shard, options.shards))
+    done = options.files.statuses()
     found = Estimate()
     low = high = 0
     for review in read_reviews(options.reviews):

@@ -2,10 +2,10 @@
 
 It survives being killed at any moment.
 
-A run's folder holds one ledger file per shard, ``ledger-00000-of-00004.jsonl``. A row is written
-with one system call, so a killed process loses no row that it was paid for; a machine that loses
-power loses at most the rows of the last ``SYNC_SECONDS``. A line that was cut off in the middle is
-not a row: reading skips it, and the next writer removes it.
+A run has one ledger per shard, in the run's folder (``run_folder``). A row is written with one
+system call, so a killed process loses no row that it was paid for; a machine that loses power loses
+at most the rows of the last ``SYNC_SECONDS``. A line that was cut off in the middle is not a row:
+reading skips it, and the next writer removes it.
 """
 
 import collections
@@ -26,7 +26,6 @@ from generation import files
 from generation.records import FAILED, FILTERED, OK, LedgerRow, Review
 
 SYNC_SECONDS = 5.0
-_NAME = re.compile(r"ledger-(\d{5})-of-(\d{5})\.jsonl")
 
 
 def request_key(review_id: str, messages: list[dict[str, str]], identity: str) -> str:
@@ -57,44 +56,6 @@ def shard_of(review_id: str, shards: int) -> int:
     return (
         int.from_bytes(hashlib.sha256(b"shard:" + review_id.encode()).digest()[:8], "big") % shards
     )
-
-
-def shard_path(folder: Path, shard: int, shards: int) -> Path:
-    """Returns the path of one shard's ledger."""
-    return folder / f"ledger-{shard:05d}-of-{shards:05d}.jsonl"
-
-
-def find(folder: Path) -> list[Path]:
-    """Returns the ledgers of a run's folder, in order of shard.
-
-    Raises:
-        FileNotFoundError: the folder does not exist or holds no ledger.
-        ValueError: it holds ledgers of runs with different numbers of shards.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"{folder} is not a folder; name the --output-dir of `fsa generate`"
-        )
-    paths = sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
-    if not paths:
-        raise FileNotFoundError(
-            f"{folder} holds no ledger-*.jsonl; name the --output-dir of `fsa generate`"
-        )
-    counts = {shards_in_name(path) for path in paths}
-    if len(counts) > 1:
-        raise ValueError(
-            f"{folder} mixes ledgers of runs in {' and '.join(map(str, sorted(counts)))} shards; "
-            "keep one run"
-        )
-    return paths
-
-
-def shards_in_name(path: Path) -> int:
-    """Returns the number of shards that a ledger's name tells."""
-    match = _NAME.fullmatch(path.name)
-    if not match:
-        raise ValueError(f"{path} is not named like a ledger (ledger-00000-of-00001.jsonl)")
-    return int(match.group(2))
 
 
 def rows(path: Path, bad: collections.Counter[str] | None = None) -> Iterator[LedgerRow]:

@@ -14,6 +14,7 @@ from typing import Any
 from generation import files, ledger, quality
 from generation.prompting import Prompt
 from generation.records import FAILED, FILTERED, OK, LedgerRow, Review, clean_unicode, read_reviews
+from generation.run_folder import RunFolder, Shard
 from generation.teachers import base, presets
 
 # A service that refuses this many requests running is taken to be down or misused.
@@ -53,6 +54,11 @@ class Options:
                 f"--shard {self.shard}/{self.shards} does not exist; use 0/{self.shards} to "
                 f"{self.shards - 1}/{self.shards}"
             )
+
+    @property
+    def files(self) -> Shard:
+        """The files of this shard."""
+        return RunFolder(self.folder).shard(self.shard, self.shards)
 
 
 @dataclasses.dataclass
@@ -125,14 +131,15 @@ def generate(
     progress = Progress()
     fingerprint = survey(options, progress)
     quality.prepare()
-    path = ledger.shard_path(options.folder, options.shard, options.shards)
+    run_folder, facts = RunFolder(options.folder), _facts(options, teacher.spec)
+    run_folder.prepare()
     if bind := getattr(teacher, "bind", None):
-        bind(options.shard, options.shards)
-    with ledger.Ledger(path) as book:
-        refuse_other_run(options, teacher.spec)
+        bind(options.files)
+    with ledger.Ledger(options.files.ledger) as book:
+        run_folder.refuse_other_run(facts)
         teacher.check()
-        claim_folder(options, teacher.spec)
-        planner = Planner(options, teacher, ledger.statuses(path), progress, stop)
+        run_folder.claim(facts)
+        planner = Planner(options, teacher, options.files.statuses(), progress, stop)
         write_summary(options, fingerprint, progress, planner)
         try:
             _record(options, teacher, planner, progress, book, watch)
@@ -192,41 +199,6 @@ def survey(options: Options, progress: Progress) -> str:
     return files.sha256(options.reviews)
 
 
-def refuse_other_run(options: Options, spec: base.Spec) -> None:
-    """Refuses a folder that holds answers of another run.
-
-    Teacher, prompt versions and sharding must be the same. A run that failed before its first
-    answer, as by a wrong model's name, binds nobody.
-
-    Raises:
-        ValueError: something differs; the message names it.
-    """
-    path = options.folder / "run.json"
-    ledgers = options.folder.glob("ledger-*.jsonl")
-    if not path.exists() or not any(ledger.stat().st_size for ledger in ledgers):
-        return
-    old = files.parse_object(path.read_bytes())
-    for what, before, now in _differences(old, _facts(options, spec)):
-        raise ValueError(
-            f"{options.folder} holds answers of another run ({what} was {before}, now {now}); "
-            "use another --output-dir"
-        )
-
-
-def claim_folder(options: Options, spec: base.Spec) -> None:
-    """Writes ``run.json``: who answers what; prompts of earlier runs into the folder stay named."""
-    refuse_other_run(options, spec)  # another process may have been faster
-    path = options.folder / "run.json"
-    mine = _facts(options, spec)
-    if path.exists():
-        old = files.parse_object(path.read_bytes())
-        if not list(_differences(old, mine)):
-            mine["prompts"] = old["prompts"] | mine["prompts"]
-        if mine == old:
-            return
-    files.write_json(path, mine)
-
-
 def _facts(options: Options, spec: base.Spec) -> dict[str, Any]:
     return {
         "spec": dataclasses.asdict(spec),
@@ -236,22 +208,6 @@ def _facts(options: Options, spec: base.Spec) -> dict[str, Any]:
             for prompt in options.prompts
         },
     }
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    if old.get("shards") != new["shards"]:
-        yield "the number of shards", old.get("shards"), new["shards"]
-    for field in new["spec"]:
-        if old["spec"].get(field) != new["spec"][field]:
-            yield field, old["spec"].get(field), new["spec"][field]
-    for name, prompt in new["prompts"].items():
-        before = old["prompts"].get(name, prompt)
-        if before != prompt:
-            yield (
-                f"prompt {name}",
-                f"version {before['version']}",
-                f"version {prompt['version']}, or other words",
-            )
 
 
 def to_row(answer: base.Answer, spec: base.Spec) -> LedgerRow:
@@ -391,10 +347,8 @@ class Planner:
 def write_summary(
     options: Options, reviews_sha256: str, progress: Progress, planner: Planner
 ) -> None:
-    """Writes ``shard-*.json`` beside the ledger: `fsa corpus build` checks it."""
-    name = ledger.shard_path(options.folder, options.shard, options.shards).name
-    files.write_json(
-        options.folder / name.replace("ledger-", "shard-").replace(".jsonl", ".json"),
+    """Writes the shard's summary: `fsa corpus build` checks it."""
+    options.files.write_summary(
         {
             "shard": options.shard,
             "shards": options.shards,
@@ -406,5 +360,5 @@ def write_summary(
             "duplicates": progress.duplicates,
             "statuses": dict(sorted(progress.statuses.items())),
             "cost": round(progress.cost, 6),
-        },
+        }
     )

@@ -163,6 +163,7 @@ def evaluate(
     """Let an LLM do a benchmark task in context, and write predictions for `fsa score`."""
     from generation import run, session
     from generation.evaluation import benchmark, in_context
+    from generation.run_folder import RunFolder
     from generation.teachers import factory
 
     choice = model.choice(teacher, dict(in_context.SAMPLING))
@@ -173,7 +174,9 @@ def evaluate(
     asked = in_context.questions(task, benchmark.read(data_dir, dataset, split))
     train = benchmark.read(data_dir, dataset, "train")
     prompt = in_context.make_prompt(task, train, shots, seed)
-    questions = output_dir / f"{task}-questions.jsonl"
+    folder = RunFolder(output_dir)
+    folder.prepare(folder.predictions(task))
+    questions = folder.questions(task)
     in_context.write_questions(asked, questions)
     options = run.Options(questions, output_dir, (prompt,), max_cost=max_cost)
     progress = session.generate(choice, options)

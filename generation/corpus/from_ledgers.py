@@ -9,6 +9,7 @@ from generation import anl, files, ledger, quality
 from generation.corpus import build as building
 from generation.corpus.records import Example
 from generation.records import OK, LedgerRow
+from generation.run_folder import RunFolder, Shard
 
 ABLATIONS = {
     "anl_without_reasoning": anl.without_reasoning,
@@ -16,32 +17,31 @@ ABLATIONS = {
 }
 
 
-def check_whole(folder: Path) -> tuple[list[Path], int]:
-    """Returns a run's ledgers and its number of distinct requests, if the run is whole.
+def check_whole(folder: Path) -> tuple[list[Shard], int]:
+    """Returns a run's shards and its number of distinct requests, if the run is whole.
 
     Raises:
         FileNotFoundError: the folder holds no ledger.
         ValueError: a shard is missing, unfinished or of another input, or shards overlap; the
             message names it and the command that mends it.
     """
-    paths = ledger.find(folder)
-    shards = ledger.shards_in_name(paths[0])
+    run_folder = RunFolder(folder)
+    count = run_folder.shards()[0].count
+    shards = [run_folder.shard(index, count) for index in range(count)]
     summaries: dict[int, dict[str, Any]] = {}
-    for shard in range(shards):
-        path = ledger.shard_path(folder, shard, shards)
-        summary = path.with_name(path.name.replace("ledger-", "shard-")).with_suffix(".json")
-        if not path.exists() or not summary.exists():
+    for shard in shards:
+        summary = shard.read_summary() if shard.ledger.exists() else None
+        part = f"{shard.index}/{count}"
+        if summary is None:
             raise ValueError(
-                f"{folder}: shard {shard}/{shards} is missing; run `fsa generate … --shard "
-                f"{shard}/{shards}`"
+                f"{folder}: shard {part} is missing; run `fsa generate … --shard {part}`"
             )
-        summaries[shard] = files.parse_object(summary.read_bytes())
-        if not summaries[shard].get("complete"):
+        if not summary.get("complete"):
             raise ValueError(
-                f"{folder}: shard {shard}/{shards} is not finished; run the same `fsa generate … "
-                f"--shard {shard}/{shards}` "
-                "again, or pass --allow-incomplete"
+                f"{folder}: shard {part} is not finished; run the same `fsa generate … --shard "
+                f"{part}` again, or pass --allow-incomplete"
             )
+        summaries[shard.index] = summary
     for field in ("reviews_sha256", "prompts", "reviews"):
         values = {str(summary.get(field)) for summary in summaries.values()}
         if len(values) > 1:
@@ -56,7 +56,7 @@ def check_whole(folder: Path) -> tuple[list[Path], int]:
             f"{folder}: the shards cover {requests} of {expected} requests; run the missing shards "
             "again"
         )
-    return paths, sum(summary["requests"] for summary in summaries.values())
+    return shards, sum(summary["requests"] for summary in summaries.values())
 
 
 class LedgerReader:
@@ -72,38 +72,39 @@ class LedgerReader:
         self, folders: list[Path], ablations: bool = False, allow_incomplete: bool = False
     ) -> None:
         self.ablations = ablations
-        self.paths: list[Path] = []
+        self.shards: list[Shard] = []
         self.expected: int | None = None if allow_incomplete else 0
         for folder in folders:
             if allow_incomplete:
-                self.paths += ledger.find(folder)
+                self.shards += RunFolder(folder).shards()
                 continue
-            paths, requests = check_whole(folder)
-            self.paths += paths
+            shards, requests = check_whole(folder)
+            self.shards += shards
             self.expected = (self.expected or 0) + requests
         # What each run was: its teacher, and its prompts with their kinds.
-        self.runs = {path.parent: _run_of(path.parent) for path in self.paths}
+        self.runs = {
+            folder: RunFolder(folder).facts() or {"prompts": {}}
+            for folder in {shard.folder for shard in self.shards}
+        }
         self.rows = 0
         self.bad: collections.Counter[str] = collections.Counter()
 
     @property
     def expected_bytes(self) -> int:
         """Size of the ledgers."""
-        return sum(path.stat().st_size for path in self.paths)
+        return sum(shard.ledger.stat().st_size for shard in self.shards)
 
     def examples(self) -> Iterator[Example]:
         """Yields all rows as examples; checks that no review stands in two shards of a run."""
-        for path in self.paths:
-            shards = ledger.shards_in_name(path)
-            shard = int(path.name.split("-")[1])
-            for row in ledger.rows(path):
-                if ledger.shard_of(row.review_id, shards) != shard:
+        for shard in self.shards:
+            for row in ledger.rows(shard.ledger):
+                if ledger.shard_of(row.review_id, shard.count) != shard.index:
                     raise ValueError(
-                        f"{path}: review {row.review_id!r} belongs to another shard; the shards "
-                        "overlap"
+                        f"{shard.ledger}: review {row.review_id!r} belongs to another shard; the "
+                        "shards overlap"
                     )
                 self.rows += 1
-                yield from self._examples(row, self.runs[path.parent]["prompts"])
+                yield from self._examples(row, self.runs[shard.folder]["prompts"])
 
     def _examples(self, row: LedgerRow, prompts: dict[str, Any]) -> Iterator[Example]:
         kind = prompts.get(row.prompt, {}).get("kind", "anl" if row.prompt == "anl" else "rw")
@@ -143,15 +144,11 @@ class LedgerReader:
         """Returns the manifest's entries about where the corpus came from."""
         return {
             "ledgers": {
-                f"{path.parent.name}/{path.name}": files.sha256(path) for path in self.paths
+                f"{shard.folder.name}/{shard.ledger.name}": files.sha256(shard.ledger)
+                for shard in self.shards
             },
             "runs": {folder.name: self.runs[folder] for folder in sorted(self.runs)},
         }
-
-
-def _run_of(folder: Path) -> dict[str, Any]:
-    path = folder / "run.json"
-    return files.parse_object(path.read_bytes()) if path.exists() else {"prompts": {}}
 
 
 def build_from_ledgers(reader: LedgerReader, settings: building.Settings) -> building.Outcome:

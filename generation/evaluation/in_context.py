@@ -20,6 +20,7 @@ from generation.evaluation import benchmark
 from generation.evaluation.benchmark import DATASETS, Sentence
 from generation.prompting import Prompt
 from generation.records import Review
+from generation.run_folder import RunFolder
 from generation.teachers.base import Spec, identity
 
 KINDS = {"tsa": "target", "asa": "category", "tsc": "target", "asc": "category"}
@@ -133,9 +134,8 @@ def write_predictions(
     A question without an answer is a row with an empty one and its reason, so that nothing drops
     out of the score.
     """
-    path = ledger.shard_path(options.folder, options.shard, options.shards)
-    rows = {row.key: row for row in ledger.rows(path)}
-    output = options.folder / f"{task}-predictions.jsonl"
+    rows = {row.key: row for row in ledger.rows(options.files.ledger)}
+    output = RunFolder(options.folder).predictions(task)
     with files.atomic_file(output) as stream:
         for row in _prediction_rows(task, asked, prompt, spec, rows):
             stream.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")

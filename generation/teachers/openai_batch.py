@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from generation import files
+from generation.run_folder import RunFolder, Shard
 from generation.teachers import faults, pacing
 from generation.teachers.base import Answer, Request, Spec
 from generation.teachers.batch_journal import Batch, BatchJournal
@@ -52,7 +53,7 @@ class BatchTeacher:
         spec: who answers.
         service: where; its price should be the batch price.
         limits: how batches are cut.
-        folder: where ``batches.jsonl`` and the batches' own files are kept.
+        folder: the run's.
     """
 
     def __init__(self, spec: Spec, service: Service, limits: Limits, folder: Path) -> None:
@@ -60,7 +61,7 @@ class BatchTeacher:
 
         self.spec, self.service, self.limits = spec, service, limits
         self.price = service.price
-        self.journal = BatchJournal(folder / "batches")
+        self.journal = BatchJournal(RunFolder(folder).shard(0, 1).batches)
         self._random = random.Random()
         self._rounds: collections.Counter[str] = collections.Counter()
         self._tried: set[str] = set()
@@ -71,9 +72,9 @@ class BatchTeacher:
             timeout=service.timeout,
         )
 
-    def bind(self, shard: int, shards: int) -> None:
+    def bind(self, shard: Shard) -> None:
         """Tells which shard this works for; each has its own journal."""
-        self.journal = BatchJournal(self.journal.folder / f"{shard:05d}-of-{shards:05d}")
+        self.journal = BatchJournal(shard.batches)
 
     def check(self) -> None:
         """Asks for the list of batches: the key must be good, and the service must know batches."""

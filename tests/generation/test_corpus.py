@@ -17,6 +17,7 @@ import typer.testing
 from generation import commands, ledger, session
 from generation.corpus import build, from_ledgers, stats
 from generation.corpus.records import Example, Sorter, in_validation
+from generation.run_folder import RunFolder
 from generation.teachers.factory import Choice
 
 CLI = typer.testing.CliRunner()
@@ -132,7 +133,7 @@ def test_no_review_is_in_both_splits_of_any_prompt(write_reviews, options, tmp_p
 
 def test_bytes_do_not_depend_on_the_order_of_rows(runs, tmp_path):
     make(runs, tmp_path / "a")
-    paths = ledger.find(runs)
+    paths = [shard.ledger for shard in RunFolder(runs).shards()]
     before = [path.read_bytes() for path in paths]
     for path in paths:
         lines = path.read_bytes().splitlines(keepends=True)
@@ -150,7 +151,7 @@ def test_bytes_do_not_depend_on_the_order_of_rows(runs, tmp_path):
 
 
 def test_last_row_of_a_key_counts_and_bad_ones_are_told(runs, tmp_path):
-    path = ledger.find(runs)[0]
+    path = RunFolder(runs).shards()[0].ledger
     rows = list(ledger.rows(path))
     with path.open("a") as stream:
         for row in rows[:4]:
@@ -179,7 +180,7 @@ def test_ablations(runs, tmp_path):
 
 
 def test_gaps_and_overlaps_are_refused(runs, tmp_path):
-    paths = ledger.find(runs)
+    paths = [shard.ledger for shard in RunFolder(runs).shards()]
     keep = [path.read_bytes() for path in paths]
     paths[1].unlink()
     with pytest.raises(ValueError, match="shard 1/2 is missing; run `fsa generate"):

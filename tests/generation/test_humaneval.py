@@ -13,6 +13,7 @@ import typer.testing
 from generation import commands, ledger, session
 from generation.evaluation import human, human_report
 from generation.evaluation.agreement import krippendorff_alpha
+from generation.run_folder import RunFolder
 from generation.teachers.factory import Choice
 
 CLI = typer.testing.CliRunner()
@@ -78,7 +79,7 @@ def test_tasks_are_blinded_and_the_key_tells(folders, tasks):
     answers = {
         (row.review, row.teacher): row.response
         for folder in folders
-        for row in ledger.rows(ledger.shard_path(folder, 0, 1))
+        for row in ledger.rows(RunFolder(folder).shard(0, 1).ledger)
         if row.prompt == "anl"
     }
     for row in rows:
@@ -212,7 +213,7 @@ def test_too_few_shared_reviews_and_existing_files(folders, tasks, tmp_path):
     with pytest.raises(ValueError, match="no good answer to prompt 'odd'"):
         human.export(folders, tmp_path / "more.json", 1, prompt="odd")
     assert not (tmp_path / "more.json").exists()
-    path = ledger.shard_path(folders[0], 0, 1)
+    path = RunFolder(folders[0]).shard(0, 1).ledger
     kept = [dataclasses.replace(row, status="failed", reason="x") for row in ledger.rows(path)]
     path.write_text("".join(row.to_json() + "\n" for row in kept))
     with pytest.raises(ValueError, match="no good answer to prompt"):

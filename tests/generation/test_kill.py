@@ -13,6 +13,7 @@ import time
 import pytest
 
 from generation import ledger, session
+from generation.run_folder import RunFolder
 
 # A run in a process of its own, as `fsa generate` would start it.
 CHILD = """
@@ -40,7 +41,7 @@ def lines(path):
 def run_with_kills(choice, task, kills, seed):
     """Kills the run at ``kills`` random moments, spread over its length, and lets it end."""
     rng = random.Random(seed)
-    path = ledger.shard_path(task.folder, 0, 1)
+    path = task.files.ledger
     total = 2 * lines(task.reviews)
     for number in range(kills):
         child = spawn(choice, task)
@@ -73,7 +74,7 @@ def test_ten_kills_over_a_service(serve, write_reviews, options, choice):
     session.generate(chosen, whole, quiet=True)
     before = sum(server.counts()["asked"].values())
     path = run_with_kills(chosen, options(reviews, "killed"), kills, seed=1)
-    assert answers(path) == answers(ledger.shard_path(whole.folder, 0, 1))
+    assert answers(path) == answers(RunFolder(whole.folder).shard(0, 1).ledger)
     assert len(answers(path)) == 2000
     again = sum(server.counts()["asked"].values()) - before - 2000
     assert 0 <= again <= kills * in_flight
@@ -87,7 +88,7 @@ def test_ten_kills_over_the_lexicon(write_reviews, options):
     whole = options(reviews, "whole")
     session.generate(Choice(), whole, quiet=True)
     path = run_with_kills(Choice(), options(reviews, "killed"), 10, seed=2)
-    assert answers(path) == answers(ledger.shard_path(whole.folder, 0, 1))
+    assert answers(path) == answers(RunFolder(whole.folder).shard(0, 1).ledger)
     assert len(answers(path)) == 2000
 
 
@@ -95,7 +96,7 @@ def test_ctrl_c_finishes_what_is_in_flight(serve, write_reviews, options, choice
     server = serve(latency=0.5)
     task = options(write_reviews(200))
     child = spawn(choice(server, concurrency=8), task)
-    path = ledger.shard_path(task.folder, 0, 1)
+    path = task.files.ledger
     while lines(path) < 8:
         time.sleep(0.01)
     child.send_signal(signal.SIGINT)
@@ -110,7 +111,7 @@ def test_second_process_on_a_shard_refuses(serve, write_reviews, options, choice
     server = serve(latency=0.5)
     task = options(write_reviews(50))
     first = spawn(choice(server, concurrency=2), task)
-    path = ledger.shard_path(task.folder, 0, 1)
+    path = task.files.ledger
     while lines(path) < 1:
         time.sleep(0.01)
     with pytest.raises(ValueError, match="is being written by another process"):

@@ -13,6 +13,7 @@ import pytest
 
 from generation import ledger, prompting, session
 from generation.records import LedgerRow, Review
+from generation.run_folder import RunFolder
 from generation.teachers import base
 from generation.teachers.factory import Choice
 
@@ -28,7 +29,7 @@ def row(number, status="ok", **more):
 
 
 def test_row_survives_the_file_as_it_is(tmp_path):
-    path = ledger.shard_path(tmp_path, 0, 1)
+    path = RunFolder(tmp_path).shard(0, 1).ledger
     odd = 'NUL\0 line\u2028separator \x85 "quotes" emoji \U0001f600 {demo} </s>'
     first = row(1, response=odd)
     with ledger.Ledger(path) as book:
@@ -37,7 +38,7 @@ def test_row_survives_the_file_as_it_is(tmp_path):
 
 
 def test_torn_last_line_is_skipped_and_removed(tmp_path):
-    path = ledger.shard_path(tmp_path, 0, 1)
+    path = RunFolder(tmp_path).shard(0, 1).ledger
     with ledger.Ledger(path) as book:
         for number in range(3):
             book.append(row(number))
@@ -52,7 +53,7 @@ def test_torn_last_line_is_skipped_and_removed(tmp_path):
 
 
 def test_a_line_longer_than_a_block_can_be_torn(tmp_path):
-    path = ledger.shard_path(tmp_path, 0, 1)
+    path = RunFolder(tmp_path).shard(0, 1).ledger
     path.write_bytes(b"x" * 200_000)
     with ledger.Ledger(path):
         pass
@@ -60,7 +61,7 @@ def test_a_line_longer_than_a_block_can_be_torn(tmp_path):
 
 
 def test_broken_line_in_the_middle_names_the_place(tmp_path):
-    path = ledger.shard_path(tmp_path, 0, 1)
+    path = RunFolder(tmp_path).shard(0, 1).ledger
     good = row(1).to_json()
     path.write_text(f"{good}\n{good[:50]}\n{good}\n")
     with pytest.raises(ValueError, match=r"00001\.jsonl, line 2: not JSON"):
@@ -74,7 +75,7 @@ def test_broken_line_in_the_middle_names_the_place(tmp_path):
 
 def test_scan_and_parser_agree(tmp_path):
     """Rows whose texts look like fields, rows of other forms, and rows that are none."""
-    path = ledger.shard_path(tmp_path, 0, 1)
+    path = RunFolder(tmp_path).shard(0, 1).ledger
     tricky = ['"status": "failed"', 'x", "status": "failed", "y": "', "\\", '\\"', '"}']
     found = [row(n, response=text, finish_reason=text) for n, text in enumerate(tricky)]
     found += [row(8, "failed", reason='odd: "status": "ok"'), row(9, "filtered", reason="empty")]
@@ -89,7 +90,7 @@ def test_scan_and_parser_agree(tmp_path):
 
 
 def test_full_disk_stops_without_harm(tmp_path, monkeypatch):
-    path = ledger.shard_path(tmp_path, 0, 1)
+    path = RunFolder(tmp_path).shard(0, 1).ledger
     real = os.write
 
     calls = []
@@ -137,7 +138,7 @@ def test_full_disk_ends_a_run_in_words(write_reviews, options, tmp_path):
     assert result.returncode == 2, result.stderr
     assert "cannot write" in result.stdout
     assert "Traceback" not in result.stderr
-    path = ledger.shard_path(task.folder, 0, 1)
+    path = task.files.ledger
     kept = len(list(ledger.rows(path)))
     assert path.read_bytes().endswith(b"\n")
     assert 10 < kept < 200
@@ -232,7 +233,7 @@ def test_odd_reviews_go_through(write_reviews, options):
     task = options(write_reviews(2, *odd))
     progress = session.generate(Choice(), task, quiet=True)
     assert progress.statuses == {"ok": 14}
-    found = {r.review_id: r.review for r in ledger.rows(ledger.shard_path(task.folder, 0, 1))}
+    found = {r.review_id: r.review for r in ledger.rows(task.files.ledger)}
     assert found["o0"] == texts[0]
     assert found["o1"] == texts[1]
     assert found["o2"].endswith("\ufffd")
@@ -245,14 +246,14 @@ def test_shards_are_a_partition(write_reviews, options):
     for shard in range(3):
         task = options(reviews, shard=shard, shards=3)
         session.generate(Choice(), task, quiet=True)
-        keys.append({r.key for r in ledger.rows(ledger.shard_path(task.folder, shard, 3))})
+        keys.append({r.key for r in ledger.rows(task.files.ledger)})
         assert 80 < len(keys[-1]) < 190
     assert len(set.union(*keys)) == sum(map(len, keys)) == 400
 
 
 @pytest.mark.slow
 def test_speed_and_memory_of_a_million_rows(tmp_path, peak_gib):
-    path = ledger.shard_path(tmp_path, 0, 1)
+    path = RunFolder(tmp_path).shard(0, 1).ledger
     with ledger.Ledger(path) as book:
         rows = [row(number) for number in range(1000)]
         started = time.perf_counter()

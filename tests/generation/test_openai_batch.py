@@ -5,11 +5,12 @@ import collections
 import pytest
 
 from generation import ledger, run, session
+from generation.run_folder import RunFolder
 from generation.teachers import factory
 
 
 def rows_of(options):
-    return list(ledger.rows(ledger.shard_path(options.folder, 0, 1)))
+    return list(ledger.rows(RunFolder(options.folder).shard(0, 1).ledger))
 
 
 def batch_choice(choice, server, **limits):

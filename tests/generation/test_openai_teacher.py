@@ -12,7 +12,7 @@ from generation.teachers import factory
 
 
 def rows_of(options):
-    path = ledger.shard_path(options.folder, options.shard, options.shards)
+    path = options.files.ledger
     return list(ledger.rows(path))
 
 
@@ -53,10 +53,8 @@ def test_a_row_that_is_always_refused_fails_alone(serve, write_reviews, options,
         choice(server), dataclasses.replace(task, retry_failed=True), quiet=True
     )
     assert (mended.kept, mended.written) == (40, 1)
-    assert ledger.statuses(task.folder / "ledger-00000-of-00001.jsonl").values()
-    assert collections.Counter(
-        ledger.statuses(task.folder / "ledger-00000-of-00001.jsonl").values()
-    ) == {"ok": 41}
+    assert ledger.statuses(task.files.ledger).values()
+    assert collections.Counter(ledger.statuses(task.files.ledger).values()) == {"ok": 41}
 
 
 def test_retry_after_is_honoured(serve, write_reviews, options, choice):

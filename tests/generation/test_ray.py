@@ -10,6 +10,7 @@ import pytest
 
 from generation import ledger, session
 from generation.corpus import from_ledgers
+from generation.run_folder import RunFolder
 from generation.teachers.factory import Choice
 
 pytest.importorskip("ray")
@@ -18,7 +19,9 @@ from generation import ray_runner
 
 
 def answers(folder, shards):
-    rows = [row for n in range(shards) for row in ledger.rows(ledger.shard_path(folder, n, shards))]
+    rows = [
+        row for n in range(shards) for row in ledger.rows(RunFolder(folder).shard(n, shards).ledger)
+    ]
     assert len({row.key for row in rows}) == len(rows)
     return {row.key: row.response for row in rows}
 

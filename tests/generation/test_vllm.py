@@ -112,7 +112,7 @@ def run_child(choice, task, kill_after=None):
         _, errors = child.communicate(timeout=500)
         assert child.returncode == 0, errors.decode()[-3000:]
         return
-    path = task.folder / "ledger-00000-of-00001.jsonl"
+    path = task.files.ledger
     deadline = time.monotonic() + 400
     while (
         not path.exists() or path.read_bytes().count(b"\n") < kill_after
@@ -127,7 +127,7 @@ def run_child(choice, task, kill_after=None):
 def rows_of(task):
     from generation import ledger
 
-    return list(ledger.rows(task.folder / "ledger-00000-of-00001.jsonl"))
+    return list(ledger.rows(task.files.ledger))
 
 
 @pytest.fixture
