@@ -34,8 +34,22 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 
+# Services have many words for how an answer ended; these are parts of them, looked for in order.
+_CUT = re.compile(r"length|max|limit|context|truncat|budget|incomplete")
+_BROKEN = re.compile(
+    r"filter|safety|recit|block|prohibit|spii|sensitive|moderat|refus|guard|policy|error|fail"
+    r"|abort|cancel|timeout|timed|interrupt|tool|function|malformed|language|insufficient"
+)
+_DONE = re.compile(r"stop|eos|eot|end|done|complete|finish|success|normal")
+_UNKNOWN = {"", "null", "none", "unknown", "unspecified"}
+_SENTENCE_END = re.compile(r"""[.!?…)\]}"'”’*`。！？]$""")
+# Reasoning models write their thinking into the answer where the service does not part the two.
+_TAG = r"(?:seed:)?(?:think|thinking|thought|reasoning|reflection)"
+_THINKING_END = re.compile(rf"</{_TAG}>|\[/THINK\]|◁/think▷", re.IGNORECASE)
+_THINKING_START = re.compile(rf"<{_TAG}>|\[THINK\]|◁think▷", re.IGNORECASE)
+
 RULES = {
-    "length": "the answer was cut off at the token limit (finish_reason is length)",
+    "length": "the answer was cut off, at the token limit or within the model's thinking",
     "finish_reason": "the model stopped for another reason than being done, such as a content "
     "filter",
     "empty": "no text",
@@ -53,19 +67,18 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
         kind: the prompt's kind, ``anl`` or ``rw``, or ``label`` for a benchmark's question.
         review: the text of the review.
         response: the answer as it came.
-        finish_reason: as the backend said it; None counts as unknown, and passes.
+        finish_reason: as the backend said it, in any service's words; None counts as unknown, and
+            passes.
 
     Returns:
         A name of ``RULES``, with details after a colon, or an empty string where the answer is
         good.
     """
-    if finish_reason == "length":
-        return "length"
-    if finish_reason not in (None, "stop"):
-        return f"finish_reason: {finish_reason}"
+    text = without_thinking(response).strip()
+    if reason := _cut_off(text, finish_reason or ""):
+        return reason
     if kind == "label":
         return ""  # an answer to a benchmark question is judged by the scorer, whatever it is
-    text = response.strip()
     if not text:
         return "empty"
     if _REFUSALS.search(text[:200]):
@@ -79,12 +92,34 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
     return ""
 
 
+def _cut_off(text: str, finish_reason: str) -> str:
+    """Names the rule that an answer breaks by how it ended, or returns an empty string."""
+    if _THINKING_START.search(text):
+        return "length: the thinking has no end"
+    word = re.sub(r"[^a-z]+", "_", finish_reason.lower()).strip("_")
+    word = word.removeprefix("finish_reason_")
+    if word in _UNKNOWN:
+        return ""
+    if _CUT.search(word):
+        return "length" if word == "length" else f"length: {finish_reason}"
+    # A word that nobody knows counts as done where the text ends like a finished one.
+    if _BROKEN.search(word) or not (_DONE.search(word) or _SENTENCE_END.search(text)):
+        return f"finish_reason: {finish_reason}"
+    return ""
+
+
+def without_thinking(response: str) -> str:
+    """Returns what follows the last end of a model's thinking: the answer itself."""
+    ends = list(_THINKING_END.finditer(response))
+    return response[ends[-1].end() :].lstrip() if ends else response
+
+
 def training_text(kind: str, response: str) -> str:
     """Returns an answer as a student should learn it.
 
-    It comes without space around it and without a label in front.
+    It comes without space around it, without thinking, and without a label in front.
     """
-    text = response.strip()
+    text = without_thinking(response).strip()
     return _LEAD.sub("", text, count=1).strip() or text if kind == "rw" else text
 
 

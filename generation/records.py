@@ -111,7 +111,8 @@ class LedgerRow:
         reason: empty for ``ok``, else the name of the fault or of the rule, with details after a
             colon.
         attempts: how many times the teacher was asked in the run that wrote the row.
-        response: the answer as it came (also where it was filtered), or None.
+        response: the answer as it came (also where it was filtered), without the model's thinking,
+            or None.
         finish_reason: as the teacher said it, or None.
         usage: token counts and cost, ``prompt_tokens``, ``completion_tokens``, ``cost`` (US
             dollars); empty if unknown.

@@ -213,7 +213,9 @@ def _facts(options: Options, spec: base.Spec) -> dict[str, Any]:
 def to_row(answer: base.Answer, spec: base.Spec) -> LedgerRow:
     """Turns an answer into its ledger row, judging it by the rules of ``quality``."""
     request = answer.request
-    response = None if answer.response is None else clean_unicode(answer.response)
+    response = answer.response
+    if response is not None:
+        response = quality.without_thinking(clean_unicode(response))
     status, reason = FAILED, answer.error or "no answer"
     if response is not None and not answer.error:
         reason = quality.rejects(

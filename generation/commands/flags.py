@@ -40,6 +40,9 @@ BadFraction = Annotated[
 ]
 
 
+_SAMPLED = ("temperature", "top_p", "max_tokens", "seed")
+
+
 @dataclasses.dataclass(frozen=True)
 class Model:
     """Who answers."""
@@ -63,6 +66,14 @@ class Model:
     concurrency: Annotated[int, typer.Option(help="openai: most requests at once.", min=1)] = 64
     timeout: Annotated[float, typer.Option(help="openai: seconds for one attempt.", min=0.1)] = 120
     attempts: Annotated[int, typer.Option(help="openai: most attempts per request.", min=1)] = 8
+    max_tokens_name: Annotated[
+        str,
+        typer.Option(help="openai: max_tokens or max_completion_tokens; learnt where refused."),
+    ] = "max_tokens"
+    omit: Annotated[
+        str,
+        typer.Option(help="Sampling parameters not to send: temperature,top_p,seed,…"),
+    ] = ""
 
     def choice(self, teacher: str, sampling: dict[str, Any], **more: Any) -> Any:
         """Returns the ``factory.Choice`` of these flags and what else is given."""
@@ -70,7 +81,16 @@ class Model:
 
         values = dataclasses.asdict(self)
         key = values.pop("api_key_env")
+        sampling = sampling | dict.fromkeys(_omitted(values.pop("omit")))
         return Choice(teacher=teacher, sampling=sampling, key_variable=key, **values, **more)
+
+
+def _omitted(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in _SAMPLED:
+            raise ValueError(f"--omit names {name!r}; use some of {', '.join(_SAMPLED)}")
+    return names
 
 
 @dataclasses.dataclass(frozen=True)

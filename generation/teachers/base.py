@@ -81,14 +81,21 @@ class Answer:
     usage: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
+class ServiceError(ConnectionError):
+    """A teacher that answers nothing more, by no mistake in the command.
+
+    The rows so far are kept.
+    """
+
+
 class Teacher(Protocol):
     """Answers requests.
 
     A teacher draws requests from the iterable as it has room for them, and yields each one's answer
     as soon as it is there, in any order. When the iterable ends, it finishes what it has drawn and
     ends too; that is how a run stops cleanly. It yields exactly one answer for each request that it
-    drew, and raises only when no request can be answered any more (a wrong key, an unknown model,
-    an exhausted quota).
+    drew, and raises only when no request can be answered any more: ValueError where the command is
+    to blame (a wrong key, an unknown model), else ServiceError (an exhausted quota).
     """
 
     spec: Spec

@@ -30,6 +30,7 @@ class Choice:
         sampling: overrides of ``presets.SAMPLING``.
         price_prompt, price_completion: US dollars per million tokens.
         concurrency, timeout, attempts: of the ``openai`` backend.
+        max_tokens_name: what the service calls the limit of an answer's tokens.
         engine: of the ``vllm`` backend, the fields of ``vllm_engine.Engine``.
         batch: of the ``openai_batch`` backend, the fields of ``openai_batch.Limits``.
     """
@@ -48,6 +49,7 @@ class Choice:
     timeout: float = 120.0
     attempts: int = 8
     first_wait: float = 0.5
+    max_tokens_name: str = "max_tokens"
     engine: dict[str, Any] = dataclasses.field(default_factory=dict)
     batch: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -111,7 +113,8 @@ def make_spec(choice: Choice, backend: str, preset: Preset | None) -> Spec:
     if revision is None:
         # A preset's revision is that of its own model.
         revision = preset.revision if preset and choice.model is None else ""
-    sampling = SAMPLING | choice.sampling
+    # None stands for a parameter that is not sent: the service's own default holds.
+    sampling = {name: v for name, v in (SAMPLING | choice.sampling).items() if v is not None}
     if backend == "vllm":
         address = "vllm"
     else:
@@ -124,11 +127,17 @@ def make_spec(choice: Choice, backend: str, preset: Preset | None) -> Spec:
 def _check_address(choice: Choice) -> None:
     if choice.base_url is None:
         return
-    parts = urllib.parse.urlsplit(choice.base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urllib.parse.urlsplit(choice.base_url)
+        known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # such as a port that is no number
+        known = False
+    if not known:
         raise ValueError(
             f"--base-url {choice.base_url} is no URL; it looks like http://localhost:8000/v1"
         )
+    if parts.path.rstrip("/").endswith("/completions"):
+        raise ValueError(f"--base-url {choice.base_url} goes too far; end it before /chat")
     if "@" in parts.netloc:  # the address goes into files that are passed on
         raise ValueError(
             "--base-url holds a user's name or password; put the secret into the environment "
@@ -139,9 +148,19 @@ def _check_address(choice: Choice) -> None:
 def _service(
     choice: Choice, spec: Spec, backend: str, preset: Preset | None, folder: Path
 ) -> Teacher:
-    from generation.teachers import openai_batch, openai_chat
+    from generation.teachers import dialect, openai_batch, openai_chat
 
-    key = os.environ.get(choice.key_variable, "")
+    key = os.environ.get(choice.key_variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError(
+            f"the environment variable {choice.key_variable} holds no API key: it has characters "
+            "that no key has"
+        )
+    if choice.max_tokens_name not in dialect.MAX_TOKENS:
+        raise ValueError(
+            f"--max-tokens-name is {choice.max_tokens_name!r}; use "
+            f"{' or '.join(dialect.MAX_TOKENS)}"
+        )
     if not key and not choice.base_url:
         raise ValueError(
             f"no API key: set the environment variable {choice.key_variable}, or name a "
@@ -155,6 +174,7 @@ def _service(
         attempts=choice.attempts,
         price=price_of(choice, preset, backend),
         first_wait=choice.first_wait,
+        max_tokens=choice.max_tokens_name,
     )
     if backend == "openai":
         return openai_chat.OpenAITeacher(spec, service)

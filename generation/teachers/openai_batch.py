@@ -21,7 +21,8 @@ from generation.run_folder import RunFolder, Shard
 from generation.teachers import faults, pacing
 from generation.teachers.base import Answer, Request, Spec
 from generation.teachers.batch_journal import Batch, BatchJournal
-from generation.teachers.openai_chat import Service, advice, read_completion
+from generation.teachers.completions import read_completion
+from generation.teachers.openai_chat import Service, refusal
 from generation.teachers.presets import wire_sampling
 
 _ENDED = ("completed", "failed", "expired", "cancelled")
@@ -81,7 +82,7 @@ class BatchTeacher:
         try:
             self._call(lambda: self._client.batches.list(limit=1))
         except RefusedError as refused:
-            raise ValueError(advice(refused.fault, self.service)) from None
+            raise refusal(refused.fault, self.service) from None
 
     def answers(self, requests: Iterable[Request]) -> Generator[Answer, None, None]:
         """Yields answers as batches end.
@@ -92,7 +93,7 @@ class BatchTeacher:
         try:
             yield from self._answers(iter(requests))
         except RefusedError as refused:
-            raise ValueError(advice(refused.fault, self.service)) from None
+            raise refusal(refused.fault, self.service) from None
 
     def _answers(self, source: Iterator[Request]) -> Generator[Answer, None, None]:
         waiting = self._take_up()

@@ -12,10 +12,15 @@ from collections.abc import Generator, Iterable
 from typing import Any
 
 from generation.teachers import faults, pacing
-from generation.teachers.base import Answer, Request, Spec
-from generation.teachers.presets import Price, wire_sampling
+from generation.teachers.base import Answer, Request, ServiceError, Spec
+from generation.teachers.completions import read_completion
+from generation.teachers.dialect import MAX_TOKENS, Dialect
+from generation.teachers.presets import Price
 
 OPENAI = "https://api.openai.com/v1"
+# A service may refuse so many things in turn that are not needed or have another name.
+_LESSONS = 4
+_NO_LIST = {"not_found", "no_such_model", "bad_request"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Service:
         attempts: most attempts per request.
         price: for counting costs, or None.
         first_wait: seconds of the first wait after a fault.
+        max_tokens: what the service calls the limit of an answer's tokens, as far as is known.
     """
 
     base_url: str | None
@@ -39,6 +45,7 @@ class Service:
     attempts: int = 8
     price: Price | None = None
     first_wait: float = pacing.FIRST_WAIT
+    max_tokens: str = MAX_TOKENS[0]
 
     @property
     def url(self) -> str:
@@ -59,6 +66,7 @@ class OpenAITeacher:
         self.price = service.price
         self.gate = pacing.Gate(service.concurrency)
         self.retries: collections.Counter[str] = collections.Counter()
+        self.dialect = Dialect(service.max_tokens)
         self._random = random.Random()
         self._stop: faults.Fault | None = None
         self._loop = asyncio.new_event_loop()
@@ -68,24 +76,29 @@ class OpenAITeacher:
         """Asks the service for its models.
 
         Raises:
-            ValueError: the service cannot be reached, refuses the key, or does not have the model.
+            ValueError: the service refuses the key, or does not have the model.
+            ServiceError: it cannot be reached, or refuses otherwise.
         """
         self._loop.run_until_complete(self._check())
 
     async def _check(self) -> None:
         for attempt in range(1, 4):
             try:
-                page = await self._client.models.list()
-                names = [model.id for model in page.data]
+                page = await self._client.get("/models", cast_to=object)
                 break
             except Exception as error:  # noqa: BLE001  (from_error raises bugs again)
                 fault = faults.from_error(error, self.service.key)
-                if fault.name == "no_such_model":
-                    return  # a service without a list of models; the first request will tell
+                if fault.name in _NO_LIST or "scope" in fault.detail:
+                    return  # no list of models, or a key without sight of it: a request will tell
                 if fault.action != faults.RETRY or attempt == 3:
-                    raise ValueError(advice(fault, self.service)) from None
+                    raise refusal(fault, self.service) from None
                 await asyncio.sleep(pacing.backoff(attempt, self._random, self.service.first_wait))
-        if names and self.spec.model not in names:
+        if isinstance(page, str) and page.lstrip().startswith("<"):
+            raise ValueError(
+                f"{self.service.url}/models is a web page; check --base-url (most end in /v1)"
+            )
+        names = _model_names(page)
+        if names and not any(_same_model(self.spec.model, name) for name in names):
             near = difflib.get_close_matches(self.spec.model, names, 3, 0.3) or names[:3]
             raise ValueError(
                 f"the service has no model {self.spec.model!r}; it has {', '.join(near)}; "
@@ -96,15 +109,17 @@ class OpenAITeacher:
         """Yields answers as they come.
 
         Raises:
-            ValueError: the service will answer nothing more (key, model, quota); what was in flight
-                has been yielded.
+            ValueError: the service refuses the command (key, model, a sampling parameter).
+            ServiceError: it will answer nothing more (quota). What was in flight has been yielded,
+                here as in every case.
         """
         source = iter(requests)
         done: asyncio.Queue[Answer | Exception | None] = asyncio.Queue()
         tasks: set[asyncio.Task[None]] = set()
+        bug: Exception | None = None
         try:
             while True:
-                while len(tasks) < self.gate.limit and not self._stop:
+                while len(tasks) < self.gate.limit and not (self._stop or bug):
                     if (request := next(source, None)) is None:
                         break
                     tasks.add(task := self._loop.create_task(self._put_answer(request, done)))
@@ -113,13 +128,15 @@ class OpenAITeacher:
                     break
                 for result in self._loop.run_until_complete(_drain(done)):
                     if isinstance(result, Exception):
-                        raise result
-                    if result is not None:
+                        bug = bug or result  # the others are paid: let them come in first
+                    elif result is not None:
                         yield result
         finally:
             self._cancel(tasks)
+        if bug:
+            raise bug
         if self._stop:
-            raise ValueError(advice(self._stop, self.service))
+            raise refusal(self._stop, self.service)
 
     async def _put_answer(
         self, request: Request, done: "asyncio.Queue[Answer | Exception | None]"
@@ -139,21 +156,25 @@ class OpenAITeacher:
 
         None leaves it to a later run.
         """
-        for attempt in range(1, self.service.attempts + 1):
+        attempt, limit = 0, self.service.attempts
+        while True:
+            attempt += 1
             await self.gate.wait()
             if self._stop:
                 return None
             answer, fault = await self._attempt(request, attempt)
             if fault is None:
                 return answer
+            if attempt < limit + _LESSONS and self.dialect.learns(fault):
+                limit += 1
+                continue
             if fault.action == faults.STOP:
                 self._stop = self._stop or fault
                 return None
-            if fault.action == faults.GIVE_UP or attempt == self.service.attempts:
+            if fault.action == faults.GIVE_UP or attempt >= limit:
                 return Answer(request, None, fault.reason, attempts=attempt)
             self.retries[fault.name] += 1
             await self._pause(fault, attempt)
-        return None
 
     async def _pause(self, fault: faults.Fault, attempt: int) -> None:
         if fault.overload:
@@ -174,11 +195,7 @@ class OpenAITeacher:
             body = await self._client.post(
                 "/chat/completions",
                 cast_to=object,
-                body={
-                    "model": self.spec.model,
-                    "messages": request.messages,
-                    **wire_sampling(self.spec.sampling, request.key),
-                },
+                body=self.dialect.body(self.spec, request),
             )
             answer = read_completion(request, body, attempt, self.price)
         except Exception as error:  # noqa: BLE001  (from_error raises bugs again)
@@ -209,6 +226,24 @@ async def _drain(
     return found
 
 
+def _model_names(page: Any) -> list[str]:
+    """Returns the models that a list names; services have several forms of it."""
+    rows = page.get("data") or page.get("models") if isinstance(page, dict) else page
+    if not isinstance(rows, list):
+        return []
+    found = [row.get("id") or row.get("name") if isinstance(row, dict) else row for row in rows]
+    return [name for name in found if isinstance(name, str)]
+
+
+def _same_model(asked: str, listed: str) -> bool:
+    """Tells whether a listed name is the asked one.
+
+    It may carry a folder in front ("models/"), or a tag behind (":latest").
+    """
+    forms = {listed, listed.rpartition("/")[2], listed.rpartition(":")[0]}
+    return asked in forms or asked.rpartition(":")[0] == listed
+
+
 def make_client(service: Service) -> Any:
     """Returns an ``openai.AsyncOpenAI`` with its own retries off."""
     import openai
@@ -225,36 +260,23 @@ def make_client(service: Service) -> Any:
     )
 
 
-def read_completion(request: Request, body: Any, attempts: int, price: Price | None) -> Answer:
-    """Reads a chat completion.
-
-    Raises:
-        BrokenAnswerError: ``body`` is none.
-    """
-    try:
-        choice = body["choices"][0]
-        message = choice["message"]
-        text = message.get("content")
-        usage = body.get("usage") or {}
-        refusal = message.get("refusal")
-    except (KeyError, IndexError, TypeError, AttributeError):
-        raise faults.BrokenAnswerError("the body is no chat completion") from None
-    counted = {
-        name: usage[name] for name in ("prompt_tokens", "completion_tokens") if name in usage
-    }
-    if price and len(counted) == 2:
-        counted["cost"] = price.cost(**counted)
-    text = refusal if text is None and refusal else text or ""
-    return Answer(request, text, "", choice.get("finish_reason"), attempts, counted)
+_ADVICE = {
+    "wrong_key": "check the key in the environment variable named by --api-key-env",
+    "no_such_model": "check --model",
+    "not_found": "check --base-url (most end in /v1) and --model",
+    "redirected": "set --base-url to the new address",
+    "quota": "the quota is used up; add credit, then run the same command again",
+    "day_limit": "run the same command again when the limit is over",
+    "connection": "is {url} running? check --base-url",
+    "unsupported": "set it by its flag to what the service takes, or pass --omit {parameter}",
+}
+# Faults that the user's command is to blame for.
+_USAGE = {"wrong_key", "no_such_model", "not_found", "redirected", "unsupported"}
 
 
-def advice(fault: faults.Fault, service: Service) -> str:
-    """Says in one line what is wrong with the service and what to do."""
-    steps = {
-        "wrong_key": "check the key in the environment variable named by --api-key-env",
-        "no_such_model": "check --model",
-        "quota": "the quota is used up; add credit, then run the same command again",
-        "redirected": "set --base-url to the new address",
-        "connection": f"is {service.base_url or 'the service'} running? check --base-url",
-    }
-    return f"the service cannot be used: {fault.reason}; {steps.get(fault.name, 'try again later')}"
+def refusal(fault: faults.Fault, service: Service) -> Exception:
+    """Returns the error that says in one line what is wrong with the service and what to do."""
+    step = _ADVICE.get(fault.name, "try again later")
+    step = step.format(url=service.base_url or "the service", parameter=fault.parameter)
+    kind = ValueError if fault.name in _USAGE else ServiceError
+    return kind(f"the service cannot be used: {fault.reason}; {step}")

@@ -11,6 +11,7 @@ port: 0 for any free one.
 key: the API key that is accepted (any where missing).
 moved: an address that every request is sent to by a redirect.
 quota_after: after so many answers, every request is refused for lack of quota.
+refuses: names of parameters; a request that holds one gets a 400 that says so.
 batch_expire_after: a batch expires after so many of its rows, once.
 batch_polls: polls until a batch ends (2).
 
@@ -126,6 +127,8 @@ class Server:
         await asyncio.sleep(self.script.get("latency", 0))
         if self.script.get("poison") and self.script["poison"] in text:
             return 400, {}, {"error": {"message": "this row is bad", "code": "bad_row"}}
+        if refusal := self.refusal(request):
+            return 400, {}, refusal
         if (
             "quota_after" in self.script
             and sum(self.answered.values()) >= self.script["quota_after"]
@@ -147,6 +150,14 @@ class Server:
             draw -= share
         self.answered[name] += 1
         return 200, {}, completion(request, text)
+
+    def refusal(self, request):
+        """Returns the body of a 400 for the first parameter that is not taken, or None."""
+        for name in self.script.get("refuses", ()):
+            if name in request:
+                words = f"Unsupported parameter: '{name}' is not supported with this model."
+                return {"error": {"message": words, "param": name, "code": "unsupported_parameter"}}
+        return None
 
     async def fault(self, kind):
         if kind == "429":
@@ -260,6 +271,9 @@ class Server:
             self.asked[name] += 1
             if self.script.get("poison") and self.script["poison"] in text:
                 body = {"error": {"message": "this row is bad", "code": "bad_row"}}
+                bad.append(out | {"response": {"status_code": 400, "body": body}})
+                continue
+            if body := self.refusal(row["body"]):
                 bad.append(out | {"response": {"status_code": 400, "body": body}})
                 continue
             self.answered[name] += 1

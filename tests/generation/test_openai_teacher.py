@@ -9,6 +9,7 @@ import pytest
 
 from generation import ledger, run, session
 from generation.teachers import factory
+from generation.teachers.base import ServiceError
 
 
 def rows_of(options):
@@ -106,7 +107,7 @@ def test_service_that_is_not_there(write_reviews, options, choice):
     class Nowhere:
         url = "http://127.0.0.1:9/v1"
 
-    with pytest.raises(ValueError, match=r"is http://127\.0\.0\.1:9/v1 running"):
+    with pytest.raises(ServiceError, match=r"is http://127\.0\.0\.1:9/v1 running"):
         session.generate(choice(Nowhere), options(write_reviews(1)), quiet=True)
 
 
@@ -124,7 +125,7 @@ def test_key_reaches_no_file(serve, write_reviews, options, choice, monkeypatch)
 def test_used_up_quota_stops_and_loses_nothing(serve, write_reviews, options, choice):
     server = serve(quota_after=25, latency=0.01)
     task = options(write_reviews(40), prompt="rw")
-    with pytest.raises(ValueError, match="quota is used up; add credit"):
+    with pytest.raises(ServiceError, match="quota is used up; add credit"):
         session.generate(choice(server, concurrency=8), task, quiet=True)
     assert collections.Counter(row.status for row in rows_of(task)) == {"ok": 25}
     server.rescript({})

@@ -20,6 +20,25 @@ BLOCK = (
         ("rw", "I really loved the food of this place.", None, ""),
         ("rw", "I really loved the food of this", "length", "length"),
         ("anl", BLOCK, "length", "length"),
+        ("anl", BLOCK, "max_tokens", "length: max_tokens"),
+        ("rw", "I loved the food.", "MODEL_LENGTH", "length: MODEL_LENGTH"),
+        ("rw", "I loved the food of it.", "STOP", ""),
+        ("rw", "I loved the food of it.", "FINISH_REASON_STOP", ""),
+        ("rw", "I loved the food of it.", "COMPLETE", ""),
+        ("rw", "I loved the food of it.", "<|im_end|>", ""),
+        ("rw", "I loved the food of it.", "", ""),
+        ("rw", "I loved the food of it.", "FINISH_REASON_UNSPECIFIED", ""),
+        # A word that nobody knows: the text's own end decides.
+        ("rw", "I loved the food of it.", "OTHER", ""),
+        ("rw", "I loved the food of", "OTHER", "finish_reason: OTHER"),
+        ("rw", "I loved the food of it.", "SAFETY", "finish_reason: SAFETY"),
+        ("rw", "I loved the food of it.", "tool_calls", "finish_reason: tool_calls"),
+        ("rw", "I loved the food of it.", "abort", "finish_reason: abort"),
+        ("label", "[('food', 'positive')]", "eos", ""),
+        ("label", "[('food', 'pos", "max_tokens", "length: max_tokens"),
+        ("rw", "<think>Hm, the user wants", "stop", "length: the thinking has no end"),
+        ("anl", f"[THINK]Hm.[/THINK]{BLOCK}", "stop", ""),
+        ("rw", "<think>The food is good.</think>", "stop", "empty"),
         ("rw", "I loved it", "content_filter", "finish_reason: content_filter"),
         ("rw", " \n ", "stop", "empty"),
         ("rw", "", None, "empty"),
@@ -51,6 +70,25 @@ def test_training_text_has_no_label_in_front():
     assert quality.training_text("rw", "**Rewritten review:** I loved it.") == "I loved it."
     assert quality.training_text("rw", "The answer: it was good") == "The answer: it was good"
     assert quality.training_text("anl", f" {BLOCK}\n") == BLOCK
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        "<think>\nHm.\n</think>\n\n",
+        "Hm, let me see.</think>",
+        "<thinking>a</thinking>b<thinking>c</thinking>",
+        "<Reasoning>The food is good.</Reasoning>\n",
+        "[THINK]Hm.[/THINK]",
+        "◁think▷Hm.◁/think▷",
+        "<seed:think>Hm.</seed:think> ",
+    ],
+)
+def test_thinking_is_no_training_text(thought):
+    assert quality.training_text("rw", f"{thought}Rewritten Review: I loved it.") == "I loved it."
+    assert quality.training_text("anl", thought + BLOCK) == BLOCK
+    # Neither is one that was cut off, as an older ledger may hold it.
+    assert quality.rejects("anl", "x", f"{thought}<think>{BLOCK}", "stop").startswith("length")
 
 
 @pytest.mark.parametrize(
