@@ -94,7 +94,7 @@ setup(
         ],
     },
     entry_points={
-        "console_scripts": ["fsa = fsa_jax.cli:fsa_main", "t5x = fsa_jax.cli:t5x_main"],
+        "console_scripts": ["fsa = fsa_jax.cli.main:fsa_main", "t5x = fsa_jax.cli.main:t5x_main"],
     },
     classifiers=[
         "Programming Language :: Python :: 3.11",

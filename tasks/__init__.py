@@ -4,15 +4,10 @@ No file is read at import. Where the data lies is said by `FSA_DATA_DIR`, the vo
 `FSA_VOCABULARY`, both read at first use.
 """
 
-import os
+from tasks.registry import register
+from tasks.understanding import register_teacher
+from tasks.user_data import user_benchmark
+from tasks.vocabulary import get_vocabulary
 
-# SeqIO loads TensorFlow, which takes seconds. Commands that only read files, `fsa score` among
-# them, set this variable for the one import and do without the registry.
-if not os.environ.pop("FSA_NO_REGISTRY", ""):
-    from tasks.registry import register
-    from tasks.understanding import register_teacher
-    from tasks.user_data import user_benchmark
-    from tasks.vocabulary import get_vocabulary
-
-    __all__ = ["get_vocabulary", "register_teacher", "user_benchmark"]
-    register()
+__all__ = ["get_vocabulary", "register_teacher", "user_benchmark"]
+register()

@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 
 import seqio
 
-from tasks import linearize, scorer
-from tasks.data_sets import DATA_SETS, DataSet, sentences_of
+from fsa_jax.opinions.data_sets import DATA_SETS, DataSet, sentences_of
+from fsa_jax.opinions.scoring.rows import make_metric, make_postprocess
+from fsa_jax.opinions.sentences import Sentence
+from fsa_jax.opinions.units import Kind, gold_units, linearize
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
-from tasks.linearize import Kind
-from tasks.opinions import Sentence
 
 PERCENTAGES = (1, 2, 5, 10, 20, 25, 50, 75)
 
@@ -32,7 +32,7 @@ def example_row(sentence: Sentence, kind: Kind, hard: bool) -> dict[str, str | i
         kind: What the task asks for.
         hard: Whether it is one of the benchmark's additional hard samples.
     """
-    gold = linearize.gold_units(sentence, kind)
+    gold = gold_units(sentence, kind)
     return {
         "id": sentence.id,
         "text": sentence.text,
@@ -41,7 +41,7 @@ def example_row(sentence: Sentence, kind: Kind, hard: bool) -> dict[str, str | i
         "multiple": int(sentence.is_multiple),
         "hard": int(hard),
         "inputs": sentence.text,
-        "targets": linearize.linearize(gold, kind),
+        "targets": linearize(gold, kind),
     }
 
 
@@ -90,8 +90,8 @@ def add_task(
         source=RowsSource(read, splits),
         preprocessors=preprocessors(),
         output_features=OUTPUT_FEATURES,
-        postprocess_fn=scorer.make_postprocess(name, kind),
-        metric_fns=[scorer.make_metric(kind)],
+        postprocess_fn=make_postprocess(name, kind),
+        metric_fns=[make_metric(kind)],
     )
 
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import seqio
 
+from fsa_jax.opinions.data_sets import DATA_SETS
+from fsa_jax.opinions.readers.source import json_items, read_text
+from fsa_jax.runtime.locations import data_root
 from tasks import benchmark
-from tasks.data_sets import DATA_SETS
 from tasks.features import DISTILLATION_LENGTHS, OUTPUT_FEATURES, Rows, RowsSource, preprocessors
-from tasks.locations import data_root
-from tasks.readers.source import json_items, read_text
 from tasks.understanding import SPLITS
 
 _QUESTIONS = ("instruction", "prompt", "question")

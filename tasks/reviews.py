@@ -16,6 +16,7 @@ from typing import Any
 import seqio
 import tensorflow as tf
 
+from fsa_jax.runtime.locations import data_root
 from tasks.features import (
     DISTILLATION_LENGTHS,
     OUTPUT_FEATURES,
@@ -24,7 +25,6 @@ from tasks.features import (
     preprocessors,
     trim_and_append_eos,
 )
-from tasks.locations import data_root
 from tasks.understanding import DOMAINS, SIZES, SPLITS, size_name
 
 NOISE_DENSITY = 0.15

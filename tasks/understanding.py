@@ -17,9 +17,9 @@ from pathlib import Path
 import seqio
 import tensorflow as tf
 
-from tasks import analysis
+from fsa_jax.opinions import analyses
+from fsa_jax.runtime.locations import data_root
 from tasks.features import DISTILLATION_LENGTHS, OUTPUT_FEATURES, VOCABULARY, preprocessors
-from tasks.locations import data_root
 
 VERSION = "1.0.0"
 TEACHERS = ("llama2_7b", "mixtral_8x7b", "gpt35", "lexicon")
@@ -29,7 +29,7 @@ SPLITS = ("train", "validation")
 PROMPTS: Mapping[str, tuple[str, tuple[str, ...] | None]] = {
     "anl": ("anl", None),
     "rw": ("rw", None),
-    "anl_without_reasoning": ("anl", analysis.LABELS),
+    "anl_without_reasoning": ("anl", analyses.LABELS),
     "anl_without_labels": ("anl", ("reasoning",)),
 }
 MIXTURES = (("anl",), ("rw",), ("anl", "rw"), ("anl_without_reasoning",), ("anl_without_labels",))
@@ -151,7 +151,7 @@ def _keep_parts(dataset: tf.data.Dataset, parts: tuple[str, ...]) -> tf.data.Dat
     """Drops parts of the analyses; those that cannot be read are left out."""
 
     def shorten(text: bytes) -> bytes:
-        return analysis.keep_parts(text.decode("utf-8"), parts).encode("utf-8")
+        return analyses.keep_parts(text.decode("utf-8"), parts).encode("utf-8")
 
     def rewrite(example):
         targets = tf.numpy_function(shorten, [example["targets"]], tf.string, stateful=False)

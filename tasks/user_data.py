@@ -22,11 +22,11 @@ from typing import Any
 
 import seqio
 
+from fsa_jax.opinions.readers import load_file
+from fsa_jax.opinions.sentences import POLARITIES, Labels, category_words
+from fsa_jax.opinions.units import KINDS, Kind
 from tasks.benchmark import add_task, example_row
 from tasks.features import Rows
-from tasks.linearize import KINDS, Kind
-from tasks.opinions import POLARITIES, Labels, category_words
-from tasks.readers import load_file
 
 SPLITS = ("train", "validation", "test")
 
@@ -118,7 +118,7 @@ def save_spec(spec: Spec, overwrite: bool = False) -> Path:
         FileExistsError: The name is taken.
         FileNotFoundError: `FSA_DATA_DIR` is unset, or a file is missing.
     """
-    from tasks.locations import data_root
+    from fsa_jax.runtime.locations import data_root
 
     path = data_root() / "benchmarks" / f"{spec.name}.json"
     if path.exists() and not overwrite:

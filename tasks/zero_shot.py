@@ -20,10 +20,10 @@ from typing import Any
 
 import seqio
 
-from tasks.data_sets import DATA_SETS, DataSet, sentences_of
+from fsa_jax.opinions.data_sets import DATA_SETS, DataSet, sentences_of
+from fsa_jax.opinions.scoring.rows import Row, explain, match
+from fsa_jax.opinions.units import Kind, gold_units
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
-from tasks.linearize import Kind, gold_units
-from tasks.scorer import Row, explain, match
 
 # Four labels for targets, three for categories, as table 10 lists them; a conflict is no
 # category's.
@@ -147,7 +147,7 @@ class Accuracy:
         return metrics
 
     def prediction_rows(self, targets: Sequence[Target], scores: Sequence[float]) -> list[Row]:
-        """Returns a prediction row for each question: see `tasks.scorer`, and `label_scores`.
+        """Returns a prediction row for each question, with `label_scores` besides.
 
         Args:
             targets: Examples as of `postprocess`.

@@ -38,8 +38,10 @@ def fine_tune(folder: Path, steps: int, rows: int = 4) -> None:
     import jax
 
     import tasks  # noqa: F401 - registers them
-    from fsa_jax import hf_export, network, optimizers, partitioning, train_step
-    from fsa_jax.infeed import TrainBatches
+    from fsa_jax.data.batches import TrainBatches
+    from fsa_jax.huggingface import export
+    from fsa_jax.model import network, partitioning
+    from fsa_jax.training import optimizers, train_step
 
     config = network.T5Config(32128, 512, 8, 64, 2048, 6, 6)
     mesh = partitioning.make_mesh()
@@ -52,7 +54,7 @@ def fine_tune(folder: Path, steps: int, rows: int = 4) -> None:
         state, metrics = program.step(state, batch, jax.random.key(1))
         if step % 20 == 0:
             print(f"fine-tuning, step {step}: {float(metrics['loss']):.3f}", file=sys.stderr)
-    hf_export.export(state.params, config, os.environ["FSA_VOCABULARY"], folder)
+    export.export(state.params, config, os.environ["FSA_VOCABULARY"], folder)
 
 
 def random_student(folder: Path) -> None:
@@ -69,11 +71,12 @@ def random_student(folder: Path) -> None:
 
 def build_ours(job: dict[str, Any]):
     """Builds our side of a job."""
-    from fsa_jax import decoding, hf, label_scoring
-    from fsa_jax.search import DecodingConfig
+    from fsa_jax.decoding import label_scoring, slots
+    from fsa_jax.decoding.search import DecodingConfig
+    from fsa_jax.huggingface import weights
 
-    config = hf.config_from_hf(job["student"])
-    params = hf.load_params(job["student"], config)
+    config = weights.config_from_hf(job["student"])
+    params = weights.load_params(job["student"], config)
     inputs = [np.array(ids, np.int32) for ids in job["inputs"]]
 
     def measure() -> sides.Record:
@@ -84,7 +87,7 @@ def build_ours(job: dict[str, Any]):
             found = [int(np.argmax(row)) for row in scores]
         else:
             how = DecodingConfig(max_length=MAX_LENGTH, batch_size=BATCH)
-            found = [row.tolist() for row in decoding.generate(params, config, inputs, how)]
+            found = [row.tolist() for row in slots.generate(params, config, inputs, how)]
         return {"seconds": time.perf_counter() - start, "found": found}
 
     return {"first_round": measure()["seconds"]}, measure

@@ -21,8 +21,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fsa_jax import flops, host_memory, layers, loss, network, train_step
-from fsa_jax.network import T5Config
+from fsa_jax.model import flops, layers, loss, network
+from fsa_jax.model.network import T5Config
+from fsa_jax.runtime import host_memory
+from fsa_jax.training import train_step
 
 WHOLE = "the whole gradient"
 EXAMPLES = 3  # a packed row's

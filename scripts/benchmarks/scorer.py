@@ -24,8 +24,8 @@ from rich.table import Table
 # No TensorFlow here: a child's peak memory is never less than its parent's size when it starts.
 os.environ["FSA_NO_REGISTRY"] = "1"
 
-from tasks.linearize import TSA, linearize
-from tasks.scorer import prediction_row
+from fsa_jax.opinions.scoring.rows import prediction_row
+from fsa_jax.opinions.units import TSA, linearize
 
 WORDS = [f"{a}{b}" for a in ("wine", "bar", "screen", "fan", "deal") for b in ("", "s", " list")]
 POLARITIES = ("positive", "negative", "neutral")

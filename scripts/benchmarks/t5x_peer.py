@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from fsa_jax import optimizers
-from fsa_jax.network import T5Config
+from fsa_jax.model.network import T5Config
+from fsa_jax.training import optimizers
 
 
 def model(config: T5Config) -> Any:

@@ -26,8 +26,10 @@ def build_ours(task: str, options: argparse.Namespace):
     begin = time.perf_counter()
     import jax
 
-    from fsa_jax import flops, host_memory, optimizers, partitioning, train_step
-    from fsa_jax.infeed import prefetch_to_device
+    from fsa_jax.data.prefetch import prefetch_to_device
+    from fsa_jax.model import flops, partitioning
+    from fsa_jax.runtime import host_memory
+    from fsa_jax.training import optimizers, train_step
 
     host_memory.keep_freed_memory()  # as `train.train` does
     config, batches = _packed(task, options)
@@ -71,8 +73,8 @@ def build_ours(task: str, options: argparse.Namespace):
 def _packed(task: str, options: argparse.Namespace):
     """The network's config and the packed batches."""
     import tasks  # noqa: F401 - registers them
-    from fsa_jax.infeed import TrainBatches
-    from fsa_jax.network import T5Config
+    from fsa_jax.data.batches import TrainBatches
+    from fsa_jax.model.network import T5Config
 
     layers = options.layers
     config = T5Config(32128, 512, 8, 64, 2048, layers, layers, dtype=options.dtype)
@@ -87,7 +89,8 @@ def build_t5x(task: str, options: argparse.Namespace):
     import flax.linen as nn
     import jax
 
-    from fsa_jax import host_memory, network
+    from fsa_jax.model import network
+    from fsa_jax.runtime import host_memory
     from scripts.benchmarks import t5x_peer
 
     host_memory.keep_freed_memory()

@@ -73,7 +73,7 @@ def make_world(folder: Path) -> World:
 def examples(task: str, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """Token ids (inputs, targets) of every example of a task or mixture."""
     import tasks  # noqa: F401 - registers them
-    from fsa_jax.token_table import read_tokens
+    from fsa_jax.data.token_table import read_tokens
 
     table = read_tokens(task, split, {"inputs": None, "targets": None})
     return [table.example(i) for i in range(len(table))]

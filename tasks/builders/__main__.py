@@ -14,8 +14,8 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
+from fsa_jax.opinions.data_sets import DATA_SETS
 from tasks.builders import AbsaQuads, FsaBenchmark
-from tasks.data_sets import DATA_SETS
 
 
 def build_all(manual_dir: Path, data_dir: Path) -> Iterator[tuple[str, dict[str, int] | None]]:

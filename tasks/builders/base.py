@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tasks import linearize
-from tasks.data_sets import DATA_SETS, HARD
-from tasks.opinions import Opinion
-from tasks.readers import load_file
+from fsa_jax.opinions.data_sets import DATA_SETS, HARD
+from fsa_jax.opinions.readers import load_file
+from fsa_jax.opinions.sentences import Opinion
+from fsa_jax.opinions.units import gold_units, linearize
 
 MANUAL = """
 Put the files into the manual directory in the layout of FSA_DATA_DIR:
@@ -29,7 +29,7 @@ class Config(tfds.core.BuilderConfig):
 
 # The keyword is one of TFDS's registering base class.
 class BenchmarkBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """A builder over data sets of `tasks.data_sets`.
+    """A builder over data sets of `fsa_jax.opinions.data_sets`.
 
     A sub-class lists its configs, and in `ADDRESSES`, for each folder below the data root, the
     public address that its files come from.
@@ -90,13 +90,13 @@ class BenchmarkBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         data_set = DATA_SETS[self.builder_config.name]
         for path, hard in files:
             for sentence in load_file(path, data_set.form):
-                units = linearize.gold_units(sentence, data_set.kind)
+                units = gold_units(sentence, data_set.kind)
                 yield (
                     f"{'hard' if hard else 'base'}-{sentence.id}",
                     {
                         "id": sentence.id,
                         "text": sentence.text,
-                        "targets": linearize.linearize(units, data_set.kind),
+                        "targets": linearize(units, data_set.kind),
                         "implicit": -1 if sentence.implicit is None else int(sentence.implicit),
                         "multiple": sentence.is_multiple,
                         "hard": hard,

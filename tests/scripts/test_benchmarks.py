@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from fsa_jax import optimizers
+from fsa_jax.training import optimizers
 
 FOLDER = pathlib.Path(__file__).parents[2] / "scripts" / "benchmarks"
 

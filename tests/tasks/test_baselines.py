@@ -214,8 +214,8 @@ def test_instructabsa_asks_with_definition_and_examples(data_dir, benchmark_writ
 
 
 def test_the_examples_of_instructabsa_are_in_the_form_they_teach():
-    from tasks.categories import SPACES
-    from tasks.linearize import ASA, TSA, parse
+    from fsa_jax.opinions.categories import SPACES
+    from fsa_jax.opinions.units import ASA, TSA, parse
 
     for name, examples in instructions._EXAMPLES.items():
         kind_name, domain = name.split("_")

@@ -3,7 +3,7 @@
 import pytest
 import seqio
 
-from tasks import analysis
+from fsa_jax.opinions import analyses
 from tasks.features import VOCABULARY
 from tasks.understanding import CorpusSource, size_name
 
@@ -89,6 +89,6 @@ def test_ablations_drop_their_parts(data_dir, corpus_writer, ablation, kept, dro
 
 
 def test_both_ablations_together_hold_all_labelled_lines():
-    parts = analysis.without_reasoning(ANALYSIS), analysis.without_labels(ANALYSIS)
+    parts = analyses.without_reasoning(ANALYSIS), analyses.without_labels(ANALYSIS)
     lines = [line for part in parts for line in part.split("\n") if line]
     assert sorted(lines) == sorted(line for line in ANALYSIS.split("\n") if line)

@@ -5,10 +5,10 @@ import seqio
 from seqio import test_utils
 
 import tasks  # noqa: F401 - registers the tasks
+from fsa_jax.opinions.data_sets import DATA_SETS
+from fsa_jax.opinions.sentences import Opinion, Sentence
 from tasks.benchmark import example_row
-from tasks.data_sets import DATA_SETS
 from tasks.features import VOCABULARY
-from tasks.opinions import Opinion, Sentence
 
 ENCODER = seqio.EncDecFeatureConverter(pack=False)
 SENTENCE = Sentence(

@@ -6,8 +6,8 @@ import pytest
 import seqio
 
 import tasks  # noqa: F401 - registers the tasks
+from fsa_jax.opinions.scoring.files import metrics, score_file, summarize
 from tasks.features import VOCABULARY
-from tasks.scoring import metrics, score_file, summarize
 from tasks.zero_shot import choose, prompt
 
 TEXT = "The wine list is great but the service is slow ."
@@ -121,15 +121,16 @@ def test_a_students_answers_reach_the_scorer(benchmark, tmp_path):
     import flax.linen as nn
     import jax
 
-    from fsa_jax import evaluate, network, search
+    from fsa_jax.decoding import answering, search
+    from fsa_jax.model import network
 
     size = {"emb_dim": 16, "num_heads": 2, "head_dim": 8, "mlp_dim": 16}
     layers = {"num_encoder_layers": 1, "num_decoder_layers": 1}
     config = network.T5Config(vocab_size=384, **size, **layers)
     params = nn.unbox(network.init_params(config, jax.random.key(1)))
     task = seqio.get_mixture_or_task("tsc_rest14")
-    result = evaluate.evaluate_task(params, config, task, "test", search.DecodingConfig())
-    path = evaluate.write_result(result, str(tmp_path), "tsc_rest14-test", 3)
+    result = answering.evaluate_task(params, config, task, "test", search.DecodingConfig())
+    path = answering.write_result(result, str(tmp_path), "tsc_rest14-test", 3)
     scored = score_file(pathlib.Path(path))
     assert scored.task == "tsc_rest14"
     assert metrics(scored.sums())["f1"] == result.metrics["accuracy"]

@@ -7,9 +7,9 @@ import shutil
 import pytest
 import tensorflow_datasets as tfds
 
+from fsa_jax.opinions.data_sets import DATA_SETS
 from tasks.builders import AbsaQuads, FsaBenchmark
 from tasks.builders.__main__ import build_all
-from tasks.data_sets import DATA_SETS
 
 DUMMY = pathlib.Path(__file__).parent / "dummy_data"
 

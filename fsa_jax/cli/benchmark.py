@@ -1,0 +1,213 @@
+"""The commands `fsa benchmark` and `fsa score`."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+benchmark = typer.Typer(
+    help="Convert, check, count and register benchmark files.", no_args_is_help=True
+)
+Files = Annotated[list[Path], typer.Argument(help="Files of any known format.")]
+Format = Annotated[str | None, typer.Option("--format", help="Format; told by content if not.")]
+Polarities = Annotated[str | None, typer.Option(help="Label set, by commas.")]
+Categories = Annotated[
+    str | None,
+    typer.Option(help="Category space: restaurant, laptop, a file of lines, or names by commas."),
+]
+
+
+@benchmark.command()
+def convert(
+    files: Files,
+    output: Annotated[Path, typer.Option(help="File to write.")],
+    form: Format = None,
+    polarities: Polarities = None,
+    categories: Categories = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
+) -> None:
+    """Write files of any format as one file of our JSON lines."""
+    from fsa_jax.opinions.readers import load_file
+
+    labels = _labels(polarities, categories)
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{output} exists: name another file or use --overwrite")
+    sentences = [s for file in files for s in load_file(file, form, labels)]
+    _write(output, (json.dumps(s.as_dict(), ensure_ascii=False) for s in sentences))
+    typer.echo(f"{_number(len(sentences), 'sentence')} written to {output}")
+
+
+@benchmark.command()
+def validate(
+    files: Files,
+    form: Format = None,
+    polarities: Polarities = None,
+    categories: Categories = None,
+    strict: Annotated[bool, typer.Option(help="Fail on what can be repaired, too.")] = False,
+) -> None:
+    """Report what is wrong in files, line by line; exit with 1 if there are faults."""
+    from fsa_jax.opinions.readers import read_file
+
+    labels = _labels(polarities, categories)
+    failed = False
+    for file in files:
+        try:
+            sentences, problems = read_file(file, form, labels)
+        except (ValueError, OSError) as error:  # The other files are still to be checked.
+            typer.echo(str(error))
+            failed = True
+            continue
+        for problem in problems:
+            typer.echo(f"{file}:{problem}" + (" (can be repaired)" if problem.repaired else ""))
+        faults = sum(not problem.repaired for problem in problems)
+        failed = failed or faults > 0 or (strict and bool(problems))
+        typer.echo(
+            f"{file}: {_number(len(sentences), 'sentence')}, {_number(faults, 'fault')}, "
+            f"{len(problems) - faults} that can be repaired"
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+@benchmark.command()
+def stats(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files; the FSA benchmark if there are none.")
+    ] = None,
+    form: Format = None,
+    polarities: Polarities = None,
+) -> None:
+    """Print table 2's columns, for the benchmark in $FSA_DATA_DIR or for files."""
+    from fsa_jax.opinions import console
+
+    if files:
+        console.print_files(files, form, _labels(polarities, None))
+    else:
+        console.print_benchmark()
+
+
+@benchmark.command()
+def register(
+    name: Annotated[str, typer.Argument(help="Name of the task.")],
+    kind: Annotated[str, typer.Option(help="tsa, asa or quad.")],
+    train: Annotated[Path | None, typer.Option(help="File of the train split.")] = None,
+    validation: Annotated[Path | None, typer.Option(help="File of the validation split.")] = None,
+    test: Annotated[Path | None, typer.Option(help="File of the test split.")] = None,
+    polarities: Polarities = None,
+    categories: Categories = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a registration.")] = False,
+) -> None:
+    """Make a task of your own files; it is there at the next start."""
+    from tasks import registry, user_data
+
+    registry.register()  # the names that are taken
+    labels = _labels(polarities, categories)
+    given = {"train": train, "validation": validation, "test": test}
+    files = {split: str(path) for split, path in given.items() if path is not None}
+    spec = user_data.Spec(
+        name, kind, files, labels.polarities, tuple(sorted(labels.categories or ()))
+    )
+    counts = {split: len(spec.read(split)) for split in files}
+    path = user_data.save_spec(spec, overwrite)
+    sizes = ", ".join(f"{split} {count}" for split, count in counts.items())
+    typer.echo(f"task {name} ({sizes}) registered in {path}")
+
+
+@benchmark.command()
+def analyses(
+    files: Annotated[list[Path], typer.Argument(help="JSON lines with ANL responses.")],
+    field: Annotated[str, typer.Option(help="Field of the analysis.")] = "response",
+) -> None:
+    """Report how well the opinion blocks of teachers' analyses can be read."""
+    from fsa_jax.opinions import console
+
+    for file in files:
+        console.print_survey(file, field)
+
+
+def score(
+    predictions: Annotated[list[Path], typer.Argument(help="Prediction files or folders.")],
+    by: Annotated[
+        str, typer.Option(help="Sub-sets by commas: polarity,implicit,multiple,hard,original.")
+    ] = "",
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(help="Another system, for a paired test: a folder, or once for each file."),
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="tsa, asa or quad, if names do not say.")] = None,
+    bootstrap: Annotated[int, typer.Option(min=0, help="Draws for the 95% intervals.")] = 1000,
+    output: Annotated[Path | None, typer.Option(help="Write all scores as JSON.")] = None,
+    misses: Annotated[
+        Path | None, typer.Option(help="Write each imperfect row with its reason.")
+    ] = None,
+) -> None:
+    """Score prediction files; several files of a task are its seeds."""
+    from fsa_jax.opinions import console
+    from fsa_jax.opinions.scoring.files import GROUPS, score_paths, summarize
+    from fsa_jax.opinions.units import KINDS
+
+    groups = [name.strip() for name in by.split(",") if name.strip()]
+    for name in groups:
+        if name not in GROUPS:
+            raise ValueError(f"--by {name}: one of {', '.join(GROUPS)} is expected")
+    if kind is not None and kind not in KINDS:
+        raise ValueError(f"--kind {kind}: one of {', '.join(KINDS)} is expected")
+    asked = KINDS[kind] if kind else None
+    found = _with_file(misses, lambda file: score_paths(predictions, asked, file))
+    report = {task: list(summarize(seeds, groups, bootstrap)) for task, seeds in found.items()}
+    console.print_scores(report)
+    if against:
+        others = score_paths(against, asked)
+        console.print_comparison(found, others)
+    if output is not None:
+        _write(output, [json.dumps(report, indent=1)])
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _with_file(path: Path | None, work: Callable[[Any], Any]) -> Any:
+    """Runs some work with a file to write, which gets its name only when the work is done."""
+    if path is None:
+        return work(None)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            result = work(file)
+        partial.replace(path)
+        return result
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(path: Path, lines: Any) -> None:
+    _with_file(path, lambda file: file.writelines(f"{line}\n" for line in lines))
+
+
+def _labels(polarities: str | None, categories: str | None) -> Any:
+    from fsa_jax.opinions.sentences import POLARITIES, Labels, category_words
+
+    labels = tuple(_names(polarities)) if polarities else POLARITIES
+    if not categories:
+        return Labels(labels)
+    return Labels(labels, frozenset(map(category_words, _space(categories))))
+
+
+def _space(categories: str) -> Sequence[str]:
+    from fsa_jax.opinions.categories import SPACES
+
+    if categories in SPACES:
+        return sorted(SPACES[categories])
+    path = Path(categories)
+    if path.is_file():
+        return [line.strip() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+    return _names(categories)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

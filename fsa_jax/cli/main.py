@@ -1,0 +1,259 @@
+"""The commands: ``t5x`` trains, evaluates and infers; ``fsa`` does all that comes before and after.
+
+Nothing heavy is imported until a command that needs it runs, so that help answers at once and
+``fsa generate`` works where neither JAX nor TensorFlow is installed.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+# Name → (module, attribute, line of help). The attribute is a typer app or a function.
+_COMMANDS = {
+    "sample": ("generation.commands", "sample", "Write the sample world: reviews, benchmark."),
+    "reviews": ("generation.commands", "reviews", "Collect and sample reviews."),
+    "generate": ("generation.commands", "generate", "Let a teacher write about reviews."),
+    "corpus": ("generation.commands", "corpus", "Build or import the corpus (TFRecords)."),
+    "evaluate": ("generation.commands", "evaluate", "Let an LLM do a benchmark task in context."),
+    "humaneval": ("generation.commands", "humaneval", "Let people judge teachers (Label Studio)."),
+    "benchmark": (
+        "fsa_jax.cli.benchmark",
+        "benchmark",
+        "Convert, validate and count benchmark files.",
+    ),
+    "score": ("fsa_jax.cli.benchmark", "score", "Score prediction files."),
+    "predict": ("fsa_jax.cli.students", "predict", "Let a student answer your own text."),
+    "export": ("fsa_jax.cli.students", "export", "Export a student to Hugging Face."),
+    "report": ("fsa_jax.cli.students", "report", "Draw runs and scores as one HTML page."),
+}
+
+
+class _LazyGroup(typer.core.TyperGroup):
+    """A group that imports a command's module only when that command is run."""
+
+    def list_commands(self, ctx) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx, name: str):
+        """Returns what help needs to list the command."""
+        return typer.core.TyperCommand(name, help=_COMMANDS[name][2]) if name in _COMMANDS else None
+
+    def resolve_command(self, ctx, args):
+        """Returns the command itself, to run it."""
+        name, _, rest = super().resolve_command(ctx, args)
+        module, attribute, _ = _COMMANDS[str(name)]
+        app = getattr(importlib.import_module(module), attribute)
+        if not isinstance(app, typer.Typer):
+            function, app = app, typer.Typer(add_completion=False)
+            app.command(name)(function)
+        command = typer.main.get_command(app)
+        command.name = name
+        return name, command, rest
+
+
+fsa = typer.Typer(
+    cls=_LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    help="From reviews to a scored student; `t5x` trains it. FSA_TRACEBACK=1 shows tracebacks.",
+)
+
+
+@fsa.callback()
+def _fsa() -> None:
+    pass
+
+
+t5x = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Train, evaluate and infer from gin files. FSA_TRACEBACK=1 shows tracebacks.",
+)
+_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+_GinFile = Annotated[
+    list[str], typer.Option("--gin_file", help="Gin file; may be given several times.")
+]
+_GinBindings = Annotated[
+    list[str] | None, typer.Option("--gin_bindings", help="A gin binding 'NAME = VALUE'.")
+]
+_SearchPaths = Annotated[
+    str, typer.Option("--gin_search_paths", help="Folders of gin files, comma-separated.")
+]
+_Engine = Annotated[str, typer.Option("--engine", help="builtin, or t5x where it is installed.")]
+
+
+@t5x.command(context_settings=_SETTINGS)
+def train(
+    ctx: typer.Context,
+    gin_file: _GinFile,
+    gin_bindings: _GinBindings = None,
+    gin_search_paths: _SearchPaths = "",
+    engine: _Engine = "builtin",
+    dry_run: Annotated[
+        bool, typer.Option("--dry_run", help="Compile only; print sizes, FLOPs and memory.")
+    ] = False,
+    topology: Annotated[
+        str | None, typer.Option("--topology", help="With --dry_run: e.g. v5e:2x4, or cpu:8.")
+    ] = None,
+    profile_steps: Annotated[
+        str | None, typer.Option("--profile_steps", help="a:b writes a trace of these steps.")
+    ] = None,
+) -> None:
+    """Train a student; settings are given as --gin.NAME=VALUE."""
+    if engine != "builtin":
+        _run_t5x("train", engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
+        return
+    _load(gin_file, ctx.args, gin_bindings, gin_search_paths)
+    import gin
+
+    _prepare_jax()
+    if dry_run:
+        from fsa_jax.training import dry_run as dry
+        from fsa_jax.training import loop as module
+
+        dry.dry_run(gin.get_bindings(module.train), topology=topology)
+        return
+    from fsa_jax.training import loop as module
+
+    extra: dict[str, Any] = {}
+    if profile_steps:
+        extra["profile_steps"] = _steps(profile_steps)
+    _write_config(gin.query_parameter("MODEL_DIR/macro.value"))
+    gin.get_configurable(module.train)(**extra)
+
+
+@t5x.command("eval", context_settings=_SETTINGS)
+def evaluate(
+    ctx: typer.Context,
+    gin_file: _GinFile,
+    gin_bindings: _GinBindings = None,
+    gin_search_paths: _SearchPaths = "",
+    engine: _Engine = "builtin",
+) -> None:
+    """Score a checkpoint on a task's splits."""
+    _run("eval", engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
+
+
+@t5x.command(context_settings=_SETTINGS)
+def infer(
+    ctx: typer.Context,
+    gin_file: _GinFile,
+    gin_bindings: _GinBindings = None,
+    gin_search_paths: _SearchPaths = "",
+    engine: _Engine = "builtin",
+) -> None:
+    """Write a checkpoint's answers to a task's examples."""
+    _run("infer", engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
+
+
+def _run(mode, engine, gin_file, args, gin_bindings, search_paths) -> None:
+    if engine != "builtin":
+        _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths)
+        return
+    _load(gin_file, args, gin_bindings, search_paths)
+    _prepare_jax()
+    import gin
+
+    from fsa_jax.student.eval import evaluate_checkpoint
+    from fsa_jax.student.infer import infer as answer_examples
+
+    gin.get_configurable({"eval": evaluate_checkpoint, "infer": answer_examples}[mode])()
+
+
+def _load(gin_file, args, gin_bindings, search_paths) -> None:
+    from fsa_jax.cli import gin_config
+
+    _import_quietly("seqio")
+    bindings = [*(gin_bindings or []), *gin_config.read_flags(args)]
+    gin_config.load(gin_file, bindings, [path for path in search_paths.split(",") if path])
+
+
+def _prepare_jax() -> None:
+    from fsa_jax.runtime import compile_cache, hosts
+
+    compile_cache.enable()
+    hosts.join()
+
+
+def _import_quietly(module: str) -> None:
+    """Imports a module that loads TensorFlow, whose C++ part writes notes to file descriptor 2."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        importlib.import_module(module)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _write_config(model_dir: str) -> None:
+    """Keeps the resolved configuration in the run directory, as T5X does."""
+    import gin
+    from etils import epath
+
+    from fsa_jax.runtime import hosts
+
+    if not hosts.is_first():
+        return
+    folder = epath.Path(model_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.gin").write_text(gin.config_str())
+
+
+def _steps(text: str) -> tuple[int, int]:
+    first, _, last = text.partition(":")
+    if not (first.isdigit() and last.isdigit() and int(first) < int(last)):
+        raise ValueError(f"--profile_steps={text}: give first:last, for example 10:15")
+    return int(first), int(last)
+
+
+def _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths) -> None:
+    """Hands the same gin files to T5X itself, with our twins of models/ and runs/ first."""
+    from fsa_jax.cli import gin_config
+
+    if engine != "t5x":
+        raise ValueError(f"--engine={engine}: it is builtin or t5x")
+    if importlib.util.find_spec("t5x") is None:
+        raise ValueError("--engine=t5x: T5X is not installed; pip install 'fsa-jax[t5x]'")
+    own = gin_config.gin_folder()
+    paths = [path for path in search_paths.split(",") if path] or [str(own / "t5x"), str(own)]
+    bindings = [*(gin_bindings or []), *gin_config.read_flags(args)]
+    command = [sys.executable, "-m", "t5x.main", f"--run_mode={mode}"]
+    command += [f"--gin_search_paths={','.join(paths)}"]
+    command += [f"--gin_file={name}" for name in gin_file]
+    command += [f"--gin.{binding.replace(' = ', '=', 1)}" for binding in bindings]
+    os.execv(sys.executable, command)
+
+
+def _main(app: typer.Typer, name: str) -> None:
+    """Runs an app; what the user can mend ends in one line, what is a bug in a traceback."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _guard(lambda: app(prog_name=name, standalone_mode=True))
+
+
+def _guard(run: Callable[[], Any]) -> None:
+    try:
+        run()
+    except (ValueError, OSError, FloatingPointError) as error:
+        if os.environ.get("FSA_TRACEBACK"):
+            raise
+        from fsa_jax.cli.gin_config import first_line
+
+        sys.exit(f"error: {first_line(error) or type(error).__name__}")
+
+
+def fsa_main() -> None:
+    """Entry point of ``fsa``."""
+    _main(fsa, "fsa")
+
+
+def t5x_main() -> None:
+    """Entry point of ``t5x``."""
+    _main(t5x, "t5x")

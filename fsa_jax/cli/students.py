@@ -1,0 +1,74 @@
+"""The commands ``fsa predict``, ``fsa export`` and ``fsa report``."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+_Checkpoint = Annotated[
+    str, typer.Option("--checkpoint", help="Run directory, checkpoint, or Hugging Face folder.")
+]
+_Task = Annotated[
+    str | None,
+    typer.Option("--task", help="Task whose vocabulary it speaks; default: the run's own."),
+]
+_Module = Annotated[str, typer.Option(help="Module that registers the task.")]
+
+
+def predict(
+    inputs: Annotated[
+        pathlib.Path, typer.Argument(help="Text file, one text a line; - for stdin.")
+    ],
+    checkpoint: _Checkpoint,
+    output: Annotated[
+        pathlib.Path | None, typer.Option("--output", help="JSONL to write; default: print.")
+    ] = None,
+    task: _Task = None,
+    module: _Module = "tasks",
+    max_length: Annotated[int, typer.Option(help="Tokens of an answer at most, as in HF.")] = 100,
+    batch_size: Annotated[int, typer.Option(help="Texts decoded at once.")] = 64,
+) -> None:
+    """Let a student answer your own text."""
+    from fsa_jax.decoding.search import DecodingConfig
+    from fsa_jax.runtime import compile_cache
+    from fsa_jax.student.load import load
+    from fsa_jax.student.predict import predict_file
+
+    compile_cache.enable()
+    decoding = DecodingConfig(max_length=max_length, batch_size=batch_size)
+    count = predict_file(load(checkpoint, task, module=module), inputs, output, decoding)
+    if output:
+        print(f"{count} answers → {output}")
+
+
+def export(
+    checkpoint: _Checkpoint,
+    output_dir: Annotated[pathlib.Path, typer.Option("--output-dir", help="Folder to write.")],
+    format: Annotated[str, typer.Option("--format", help="Only hf.")] = "hf",
+    task: _Task = None,
+    module: _Module = "tasks",
+    overwrite: Annotated[bool, typer.Option(help="Replace a folder that is not empty.")] = False,
+) -> None:
+    """Export a student to a Hugging Face folder that plain transformers loads."""
+    if format != "hf":
+        raise ValueError(f"--format={format}: only hf is known")
+    from fsa_jax.student.export import export_hf
+    from fsa_jax.student.load import load
+
+    folder = export_hf(load(checkpoint, task, module=module), output_dir, overwrite)
+    print(f"Hugging Face model → {folder}")
+
+
+def report(
+    runs: Annotated[list[pathlib.Path], typer.Argument(help="Run directories.")],
+    output: Annotated[pathlib.Path, typer.Option("--output", help="HTML page to write.")],
+    names: Annotated[
+        str | None, typer.Option(help="Names of the runs, comma-separated; default: folders.")
+    ] = None,
+    examples: Annotated[int, typer.Option(help="Predictions to show next to gold.")] = 10,
+) -> None:
+    """Draw runs and scores as one HTML page, and print the table of scores."""
+    from fsa_jax.opinions import report as module
+
+    module.write_report(runs, output, names.split(",") if names else None, examples)
+    print(f"report → {output}")

@@ -1,0 +1,1 @@
+"""Feeding: from a registered SeqIO task to batches of rows."""

@@ -1,0 +1,290 @@
+"""Data feeding: from a registered SeqIO task or mixture to batches on the device.
+
+The way of an example: the tokenised split in memory (`token_table`), in an order that is a pure
+function of seed and position (`example_order`), packed into rows (`packing`), here cut into
+batches and sent ahead to the device.
+
+An epoch is cut into equal *windows* of at most a thousand examples; each is packed by itself and
+its rows are shuffled. A batch is the next `batch_size` rows; host h builds its contiguous share
+of them. So the place in the data is two integers, the window and the row in it: resuming is
+instant at any depth, goes on with the very next example, and does not depend on the number of
+hosts.
+"""
+
+import functools
+import itertools
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from fsa_jax.data import packing
+from fsa_jax.data.example_order import ExampleOrder, permutation
+from fsa_jax.data.token_table import FEATURES, TokenTable, read_tokens
+
+Batch = dict[str, np.ndarray]
+_ROW_SHUFFLE = 2**31  # keeps the key of this permutation apart from those of the order
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which examples, and how they lie in rows.
+
+    Attributes:
+      mixture_or_task_name: A registered SeqIO name.
+      task_feature_lengths: Positions of a row, ``{"inputs": …, "targets": …}``; None (unpacked
+        rows only) for the longest of the split.
+      batch_size: Rows of a step over all devices.
+      pack: Several examples a row.
+      split: What to train on.
+      use_cached: Read the task's SeqIO cache.
+      vocabulary: What the tasks' vocabulary has to be (a ``seqio.Vocabulary``); None: anything.
+    """
+
+    mixture_or_task_name: str
+    task_feature_lengths: dict[str, int | None]
+    batch_size: int
+    pack: bool = True
+    split: str = "train"
+    use_cached: bool = False
+    vocabulary: Any = None
+
+
+@dataclass(frozen=True)
+class BatchInfo:
+    """What a batch holds, over all hosts.
+
+    Attributes:
+      examples: number of examples.
+      example_ids: (examples,) their numbers; `TrainBatches.describe` names them.
+      input_tokens: tokens of their inputs.
+      target_tokens: tokens of their targets, EOS included: the positions with loss.
+      state: where the data go on behind this batch, for `TrainBatches.restore`; integers below
+        2**53.
+    """
+
+    examples: int
+    example_ids: np.ndarray
+    input_tokens: int
+    target_tokens: int
+    state: dict[str, int]
+
+
+class TrainBatches:
+    """Batches of a task or mixture, in a deterministic order that resumes at any example.
+
+    Iterating yields (batch, info): this host's rows (see `packing.build_rows`) and a `BatchInfo`.
+    Each `iter()` begins where `restore` said, else at the first example. It ends after
+    `num_epochs`; the last batch is filled up with empty rows, which carry no loss.
+
+    Args:
+      mixture_or_task_name: a registered SeqIO name.
+      split: a split of it, or a slice such as `train[:10%]`.
+      task_feature_lengths: positions of a row for `inputs` and `targets`. Where nothing is packed,
+        None stands for the longest of the split, rounded up to a multiple of 8.
+      batch_size: rows over all hosts.
+      pack: several examples per row.
+      shuffle: permute each epoch, and the rows of each window.
+      seed: non-negative; decides the whole order.
+      num_epochs: passes over the split; None never ends.
+      host_index: which share of the rows is built here.
+      host_count: number of shares.
+      use_cached: read the task's SeqIO cache.
+      window: how many examples are packed together, at most.
+
+    Attributes:
+      table: the tokens.
+      num_examples: examples of the split.
+      lengths: the row lengths in use.
+
+    Raises:
+      ValueError: unknown name or split; an example longer than a row; a batch that the hosts
+        cannot share; `num_epochs` for a mixture whose rates leave it without epochs.
+    """
+
+    def __init__(
+        self,
+        mixture_or_task_name: str,
+        split: str,
+        task_feature_lengths: Mapping[str, int | None],
+        batch_size: int,
+        *,
+        pack: bool,
+        shuffle: bool,
+        seed: int,
+        num_epochs: int | None = None,
+        host_index: int = 0,
+        host_count: int = 1,
+        use_cached: bool = False,
+        window: int = 1024,
+    ):
+        if batch_size < 1 or batch_size % host_count:
+            raise ValueError(
+                f"BATCH_SIZE {batch_size} cannot be shared by {host_count} hosts: "
+                f"make it a multiple of {host_count}"
+            )
+        self._name, self._split = mixture_or_task_name, split
+        self._batch_size, self._pack = batch_size, pack
+        self._host_index, self._host_count = host_index, host_count
+        self._shuffle, self._seed = shuffle, seed
+        self.table = read_tokens(
+            mixture_or_task_name, split, task_feature_lengths, use_cached=use_cached, seed=seed
+        )
+        self.num_examples = len(self.table)
+        self.lengths = _resolve_lengths(self.table, task_feature_lengths, pack)
+        self._order = ExampleOrder(self.table.components, seed, shuffle=shuffle)
+        if num_epochs is not None and not self._order.has_epochs:
+            raise ValueError(
+                f"the rates of mixture {mixture_or_task_name} differ from its numbers of examples, "
+                "so it has no epochs: leave num_epochs unset"
+            )
+        self._windows_per_epoch = -(-self.num_examples // window)
+        self._end = None if num_epochs is None else num_epochs * self._windows_per_epoch
+        self._plan = functools.lru_cache(maxsize=2)(self._plan_window)
+        layout = repr((self.lengths, pack, shuffle, seed, window, self._order.has_epochs))
+        self._fingerprints = {
+            "data": self.table.fingerprint,
+            "layout": zlib.crc32(layout.encode()) & 0x7FFFFFFF,
+        }
+        self._start = {"window": 0, "row": 0, "examples": 0}
+
+    @property
+    def fill(self) -> dict[str, float]:
+        """Real tokens over positions, of each feature, in the first window."""
+        plan = self._plan(0)
+        return {
+            f: float(self.table.lengths[f][plan.examples].sum() / (len(plan) * self.lengths[f]))
+            for f in FEATURES
+        }
+
+    @property
+    def examples_per_row(self) -> float:
+        """Mean number of examples in a row of the first window."""
+        plan = self._plan(0)
+        return len(plan.examples) / len(plan)
+
+    def describe(self, example_ids: Iterable[int]) -> list[str]:
+        """Names examples for a message, as `task[i]`: the i-th that the task yields unshuffled."""
+        return [self.table.describe(int(i)) for i in example_ids]
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Makes the next iteration begin behind the batch whose `info.state` this is.
+
+        The number of hosts and the batch size may have changed since.
+
+        Raises:
+          ValueError: the data, or the settings that decide the order, are not those of the state.
+        """
+        for key in (*self._start, *self._fingerprints):
+            if key not in state:
+                raise ValueError(f"the saved place in the data lacks {key!r}: not written by us")
+        if int(state["data"]) != self._fingerprints["data"]:
+            raise ValueError(
+                f"{self._name} split {self._split!r} no longer holds the data that the checkpoint "
+                f"was trained on (now {self.num_examples} examples): bring them back, or start in "
+                "a new MODEL_DIR"
+            )
+        if int(state["layout"]) != self._fingerprints["layout"]:
+            raise ValueError(
+                "the seed, TASK_FEATURE_LENGTHS or packing differ from those of the checkpoint, so "
+                "its place in the data means nothing: set them back, or start in a new MODEL_DIR"
+            )
+        self._start = {key: int(state[key]) for key in self._start}
+
+    def __iter__(self) -> Iterator[tuple[Batch, BatchInfo]]:
+        rows = self._rows()
+        share = self._batch_size // self._host_count
+        mine = slice(self._host_index * share, (self._host_index + 1) * share)
+        examples = self._start["examples"]
+        while chosen := list(itertools.islice(rows, self._batch_size)):
+            ids = np.concatenate([row for row, _ in chosen])
+            examples += len(ids)
+            tokens = [[self.table.example(int(i)) for i in row] for row, _ in chosen[mine]]
+            tokens += [[] for _ in range(share - len(tokens))]
+            batch = packing.build_rows(
+                tokens, self.lengths["inputs"], self.lengths["targets"], packed=self._pack
+            )
+            info = BatchInfo(
+                examples=len(ids),
+                example_ids=ids,
+                input_tokens=int(self.table.lengths["inputs"][ids].sum()),
+                target_tokens=int(self.table.lengths["targets"][ids].sum()),
+                state={**chosen[-1][1], "examples": examples, **self._fingerprints},
+            )
+            yield batch, info
+
+    def _rows(self) -> Iterator[tuple[np.ndarray, dict[str, int]]]:
+        """Yields (examples of the row, the place behind it)."""
+        row = self._start["row"]
+        for window in itertools.count(self._start["window"]):
+            if self._end is not None and window >= self._end:
+                return
+            plan = self._plan(window)
+            for r in range(row, len(plan)):
+                yield plan.row(r), {"window": window, "row": r + 1}
+            row = 0
+
+    def _plan_window(self, window: int) -> packing.RowPlan:
+        """Packs one window; the plan holds numbers of the table."""
+        epoch, index = divmod(window, self._windows_per_epoch)
+        first, last = (
+            epoch * self.num_examples + i * self.num_examples // self._windows_per_epoch
+            for i in (index, index + 1)
+        )
+        ids = self._order.examples(first, last)
+        if not self._pack:
+            return packing.one_per_row(ids)
+        sources, goals = (self.table.lengths[f][ids] for f in FEATURES)
+        plan = packing.plan_rows(sources, goals, self.lengths["inputs"], self.lengths["targets"])
+        if self._shuffle:
+            order = permutation(len(plan), self._seed, _ROW_SHUFFLE, window)
+            plan = packing.reorder(plan, order)
+        return packing.RowPlan(ids[plan.examples], plan.starts)
+
+
+def _resolve_lengths(
+    table: TokenTable, wanted: Mapping[str, int | None], pack: bool
+) -> dict[str, int]:
+    """Fills in the lengths that are None, and refuses examples that do not fit."""
+    resolved = {}
+    for f in FEATURES:
+        if f not in wanted:
+            raise ValueError(f"TASK_FEATURE_LENGTHS lacks {f!r}: give it a number of tokens")
+        limit, longest = wanted[f], int(table.lengths[f].max())
+        if limit is None and pack:
+            raise ValueError(f"TASK_FEATURE_LENGTHS[{f!r}] is None: packed rows need a length")
+        resolved[f] = -(-max(longest, 1) // 8) * 8 if limit is None else limit
+        if longest > resolved[f]:
+            where = table.describe(int(table.lengths[f].argmax()))
+            raise ValueError(
+                f"{where} has {longest} {f} tokens, but TASK_FEATURE_LENGTHS[{f!r}] is {limit}: "
+                f"raise it to {longest} or more"
+            )
+    return resolved
+
+
+def open_batches(data: DataConfig, split: str, seed: int, shuffle: bool) -> TrainBatches:
+    """Opens this host's share of the endless training batches, or of one pass in order.
+
+    Args:
+      data: What to read.
+      split: A split of it.
+      seed: Decides the order.
+      shuffle: Endless and shuffled; otherwise one pass in order.
+    """
+    return TrainBatches(
+        data.mixture_or_task_name,
+        split,
+        data.task_feature_lengths,
+        data.batch_size,
+        pack=data.pack,
+        shuffle=shuffle,
+        seed=seed,
+        num_epochs=None if shuffle else 1,
+        host_index=jax.process_index(),
+        host_count=jax.process_count(),
+        use_cached=data.use_cached,
+    )

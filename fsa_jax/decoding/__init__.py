@@ -1,0 +1,1 @@
+"""Answering: tokens in, tokens out, and answers to SeqIO tasks."""

@@ -1,0 +1,198 @@
+"""Evaluation of a task by what the student writes: decode, postprocess, score.
+
+Knows tasks through SeqIO alone. A task's ``postprocess_fn`` turns the text of a target or of a
+prediction into what its metrics compare; a prediction that is a dict is written as it is, one JSON
+line each, so that a task decides what its predictions file says. A task of label words is scored,
+not decoded; its metric may have a method ``prediction_rows(targets, scores)``, which turns the
+scores of all label words into the rows of the file.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import seqio
+from etils import epath
+
+from fsa_jax.data.providers import get_provider
+from fsa_jax.decoding import label_scoring, slots
+from fsa_jax.decoding.search import DecodingConfig
+from fsa_jax.model.network import T5Config
+
+Metrics = dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskResult:
+    """What one task's evaluation found.
+
+    Attributes:
+      task: Name of the task.
+      metrics: The task's metrics by name.
+      rows: One JSON-able dict for each example, in the task's order.
+    """
+
+    task: str
+    metrics: Metrics
+    rows: list[dict[str, Any]]
+
+    def summary(self) -> str:
+        """The metrics in one line."""
+        return "  ".join(f"{name} {value:.2f}" for name, value in self.metrics.items())
+
+
+def evaluated_tasks(mixture_or_task_name: str) -> list[seqio.Task]:
+    """The tasks of a task or mixture that have metrics; ValueError where none has."""
+    tasks = seqio.get_subtasks(get_provider(mixture_or_task_name))
+    scored = [task for task in tasks if task.predict_metric_fns or task.score_metric_fns]
+    if not scored:
+        raise ValueError(
+            f"{mixture_or_task_name} has no task with metrics: it is for training only"
+        )
+    return scored
+
+
+def read_examples(task: seqio.Task, split: str, use_cached: bool = False) -> list[dict[str, Any]]:
+    """The examples of a split in the task's order, untrimmed, strings as bytes.
+
+    Raises:
+      ValueError: The task has no such split.
+    """
+    if split not in task.splits:
+        raise ValueError(
+            f"task {task.name} has no split {split!r}; it has {', '.join(task.splits)}"
+        )
+    dataset = task.get_dataset(
+        sequence_length=None, split=split, shuffle=False, use_cached=use_cached
+    )
+    return list(dataset.as_numpy_iterator())
+
+
+def evaluate_task(
+    params: Any,
+    config: T5Config,
+    task: seqio.Task,
+    split: str,
+    decoding: DecodingConfig,
+    use_cached: bool = False,
+) -> TaskResult:
+    """Lets the student answer every example of a split and scores the answers.
+
+    Args:
+      params: The student's parameters, unstacked or stacked as ``config`` says.
+      config: The student.
+      task: A registered SeqIO task.
+      split: One of its splits.
+      decoding: How to decode; scored tasks (label words) do not decode.
+      use_cached: Read the task's SeqIO cache.
+
+    Raises:
+      ValueError: The task has no such split.
+    """
+    if split not in task.splits:
+        raise ValueError(
+            f"task {task.name} has no split {split!r}; it has {', '.join(task.splits)}"
+        )
+    examples = read_examples(task, split, use_cached)
+    vocabulary = task.output_features["targets"].vocabulary
+    if task.score_metric_fns:
+        return _score(params, config, task, examples, decoding)
+    outputs = slots.generate(params, config, [e["inputs"] for e in examples], decoding)
+    targets = [
+        task.postprocess_fn(_reference(example, vocabulary), example=example, is_target=True)
+        for example in examples
+    ]
+    texts = [vocabulary.decode([int(t) for t in tokens]) for tokens in outputs]
+    predictions = [
+        task.postprocess_fn(text, example=example, is_target=False)
+        for text, example in zip(texts, examples, strict=True)
+    ]
+    metrics: Metrics = {}
+    for metric_fn in task.predict_metric_fns:
+        metrics.update(metric_fn(targets, predictions))
+    rows = [
+        prediction
+        if isinstance(prediction, dict)
+        else {"task": task.name, "raw": text, "prediction": prediction, "target": target}
+        for prediction, text, target in zip(predictions, texts, targets, strict=True)
+    ]
+    return TaskResult(task.name, metrics, rows)
+
+
+def _reference(example: Mapping[str, Any], vocabulary: seqio.Vocabulary) -> str:
+    if "targets_pretokenized" in example:
+        return example["targets_pretokenized"].decode()
+    return vocabulary.decode([int(t) for t in example["targets"]])
+
+
+def _score(params, config, task, examples, decoding) -> TaskResult:
+    """Scores each example's target as a continuation of its input (rank classification)."""
+    scores = label_scoring.score_labels(
+        params,
+        config,
+        [e["inputs"] for e in examples],
+        [[e["targets"]] for e in examples],
+        decoding.batch_size,
+    )
+    flat = [float(s[0]) for s in scores]
+    targets = [task.postprocess_fn(None, example=e, is_target=True) for e in examples]
+    metrics: Metrics = {}
+    for metric_fn in task.score_metric_fns:
+        metrics.update(metric_fn(targets, flat))
+    return TaskResult(task.name, metrics, _score_rows(task, examples, targets, flat))
+
+
+def _score_rows(task, examples, targets, scores: Sequence[float]) -> list[dict[str, Any]]:
+    """The predictions file of a scored task: its metric's own rows, or else each score.
+
+    Only the metric knows which scores belong to one answer.
+    """
+    for metric_fn in task.score_metric_fns:
+        if hasattr(metric_fn, "prediction_rows"):
+            return metric_fn.prediction_rows(targets, scores)
+    vocabulary = task.output_features["targets"].vocabulary
+    return [
+        {"task": task.name, "raw": _reference(example, vocabulary), "score": score}
+        for example, score in zip(examples, scores, strict=True)
+    ]
+
+
+def write_result(result: TaskResult, folder: str, name: str, step: int) -> epath.Path:
+    """Writes ``<name>-<step>.jsonl`` whole, and appends to ``<name>-metrics.jsonl``.
+
+    Returns:
+      The path of the predictions.
+    """
+    directory = epath.Path(folder)
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{name}-{step:06d}.jsonl"
+    write_jsonl(path, result.rows)
+    scalars = {k: float(v) for k, v in result.metrics.items() if np.ndim(v) == 0}
+    history = directory / f"{name}-metrics.jsonl"
+    kept = [row for row in _read_rows(history) if row["step"] != step]
+    write_jsonl(history, [*kept, {"step": step, **scalars}])
+    return path
+
+
+def _read_rows(path: epath.Path) -> Iterator[dict[str, Any]]:
+    if path.exists():
+        yield from (json.loads(line) for line in path.read_text().splitlines())
+
+
+def write_jsonl(path: epath.Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes rows under a temporary name, then renames: the file is whole or absent."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    lines = (json.dumps(row, ensure_ascii=False, default=_plain) + "\n" for row in rows)
+    temporary.write_text("".join(lines))
+    temporary.replace(path)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy and bytes values as JSON ones."""
+    if isinstance(value, bytes):
+        return value.decode()
+    return np.asarray(jax.device_get(value)).tolist()

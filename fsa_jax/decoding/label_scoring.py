@@ -1,0 +1,128 @@
+"""Log-probabilities of given label words, for zero-shot classification.
+
+An input is encoded once, also where it comes again with other labels (as SeqIO's rank
+classification lists them). All its label words share one decoder row, each as a segment of its
+own: they do not see one another, and all see the whole input. Relative positions are differences,
+so a label's score does not depend on its place in the row.
+"""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fsa_jax.model import network, partitioning
+
+_WIDTH_STEP = 16  # source widths and label rows are multiples: few shapes to compile
+_LABEL_STEP = 4
+
+
+def score_labels(
+    params: Any,
+    config: network.T5Config,
+    inputs: Sequence[np.ndarray],
+    labels: Sequence[Sequence[Sequence[int]]],
+    batch_size: int = 64,
+) -> list[np.ndarray]:
+    """Scores label words as outputs.
+
+    Args:
+      params: The network's parameters, unboxed; on a mesh, its ``data`` axis splits the examples.
+      config: The network's config; its dropout is ignored.
+      inputs: Token ids of each example, EOS included, without padding.
+      labels: For each example the token ids of its label words, EOS included where it counts.
+      batch_size: Examples per batch, on each data-parallel device.
+
+    Returns:
+      For each example the log-probability of each of its labels, float32, summed over its tokens.
+
+    Raises:
+      ValueError: an example without labels, or an empty label.
+    """
+    for i, words in enumerate(labels):
+        if not words or not all(len(word) for word in words):
+            raise ValueError(f"example {i} needs label words of at least one token, not {words}")
+    groups: dict[bytes, list[int]] = {}
+    for i, tokens in enumerate(inputs):
+        groups.setdefault(np.asarray(tokens, np.int32).tobytes(), []).append(i)
+    members = sorted(groups.values(), key=lambda group: len(inputs[group[0]]))
+    words_of = [[word for i in group for word in labels[i]] for group in members]
+    found = _score_distinct(
+        jax.tree.map(jnp.asarray, params),  # once, not at every batch
+        config.without_dropout(),
+        [inputs[group[0]] for group in members],
+        words_of,
+        min(batch_size, max(1, len(members))),
+    )
+    scores: list[Any] = [None] * len(inputs)
+    for group, row in zip(members, found, strict=True):
+        borders = np.cumsum([len(labels[i]) for i in group])
+        for i, part in zip(group, np.split(row, borders[:-1]), strict=True):
+            scores[i] = part
+    return scores
+
+
+def _score_distinct(params, config, inputs, labels, batch_size: int) -> list[np.ndarray]:
+    """Scores inputs that come sorted by length, batch by batch."""
+    found: list[np.ndarray] = []
+    mesh = partitioning.mesh_of(params)
+    batch_size *= 1 if mesh is None else mesh.shape["data"]
+    count = max(map(len, labels), default=0)
+    for start in range(0, len(inputs), batch_size):
+        chosen = slice(start, start + batch_size)
+        arrays = _rows(inputs[chosen], labels[chosen], batch_size)
+        scores = np.asarray(_score(params, *arrays, config=config, count=count, mesh=mesh))
+        found += [row[: len(words)] for row, words in zip(scores, labels[chosen], strict=False)]
+    return found
+
+
+def _rows(inputs, labels, batch_size: int) -> tuple[np.ndarray, ...]:
+    """Pads to sources (B, S) and decoder inputs, targets and segments (B, U)."""
+    width = _round_up(max(map(len, inputs)), _WIDTH_STEP)
+    length = _round_up(max(sum(map(len, words)) for words in labels), _LABEL_STEP)
+    sources = np.zeros((batch_size, width), np.int32)
+    shifted, targets, segments = np.zeros((3, batch_size, length), np.int32)
+    for row, (tokens, words) in enumerate(zip(inputs, labels, strict=True)):
+        sources[row, : len(tokens)] = tokens
+        start = 0
+        for segment, word in enumerate(words, start=1):
+            end = start + len(word)
+            targets[row, start:end] = word
+            shifted[row, start + 1 : end] = word[:-1]
+            segments[row, start:end] = segment
+            start = end
+    return sources, shifted, targets, segments
+
+
+def _round_up(count: int, step: int) -> int:
+    return -(-max(count, 1) // step) * step
+
+
+@functools.partial(jax.jit, static_argnames=("config", "count", "mesh"))
+def _score(params, sources, shifted, targets, segments, config, count, mesh):
+    """Log-probabilities (B, count) of the segments."""
+    rows = (sources, shifted, targets, segments)
+    sources, shifted, targets, segments = partitioning.spread_rows(rows, mesh)
+    hidden: Any = network.T5(config).apply(
+        {"params": params}, sources, shifted, segments, method=_label_states
+    )
+    logits = network.logits(params, hidden, config)
+    chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
+    likelihood = chosen - jax.nn.logsumexp(logits, axis=-1)
+    of_label = segments[:, :, None] == jnp.arange(1, count + 1)
+    scores = jnp.einsum("bu,bul->bl", likelihood, of_label.astype(jnp.float32))
+    return partitioning.whole(scores, mesh)
+
+
+def _label_states(module: network.T5, sources, shifted, segments):
+    """Hidden states (B, U, D) of label words that see the whole input but not one another."""
+    encoded = module.encode(sources)
+    length = shifted.shape[1]
+    causal = np.tril(np.ones((length, length), bool))
+    own = (segments[:, :, None] == segments[:, None, :]) & causal
+    whole = jnp.broadcast_to((sources > 0)[:, None, :], (*shifted.shape, sources.shape[1]))
+    hidden, _ = module.decoder(module.token_embedder(shifted), encoded, own, whole)
+    return hidden

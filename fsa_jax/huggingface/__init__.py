@@ -1,0 +1,1 @@
+"""Going out and in: Hugging Face weights, configs and tokenizers."""

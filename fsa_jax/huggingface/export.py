@@ -1,0 +1,225 @@
+"""Export of a student as a folder that plain transformers loads, with tokenizer and model card."""
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+import sentencepiece
+from absl import logging
+from flax import traverse_util
+from sentencepiece import sentencepiece_model_pb2
+
+from fsa_jax.data.providers import check_rows
+from fsa_jax.huggingface import weights
+from fsa_jax.model import layers, network
+
+NEWLINE = "[NL]"
+SENTINELS = 100
+_ADDED_PIECE = re.compile(r"▁?(<extra_id_\d+>|\[NL\])")
+
+
+def export(
+    params: Mapping[str, Any],
+    config: network.T5Config,
+    vocabulary: str | Path | bytes,
+    output_dir: str | Path,
+    *,
+    rows: int | None = None,
+    max_length: int = 400,
+    facts: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Writes a folder that plain transformers loads: config, weights, tokenizer and model card.
+
+    Args:
+      params: The network's parameters, NumPy or JAX arrays, layers stacked or not.
+      config: Their config.
+      vocabulary: SentencePiece model, its path or its content; sentinels and newline are added.
+      output_dir: Folder to write; it appears only when complete.
+      rows: Embedding rows to write; ``config.vocab_size`` by default.
+      max_length: Longest generation, in tokens, of the generation config.
+      facts: What the model card lists about the model's making, by name.
+      overwrite: Replace a folder that is there and not empty.
+
+    Returns:
+      The folder.
+
+    Raises:
+      FileExistsError: The folder is not empty and ``overwrite`` is not set.
+      FileNotFoundError: There is no vocabulary at the path.
+      ValueError: The vocabulary is larger than the embedding, or no SentencePiece model.
+    """
+    output_dir = Path(output_dir)
+    if output_dir.exists() and any(output_dir.iterdir()) and not overwrite:
+        raise FileExistsError(f"{output_dir} is not empty: name another folder or use --overwrite")
+    rows = rows or config.vocab_size
+    model = plain_model(_read_vocabulary(vocabulary))
+    tokenizer = _tokenizer(model)
+    check_rows(len(tokenizer), rows)
+
+    output_dir.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{output_dir.name}.", dir=output_dir.parent))
+    try:
+        partial.chmod(0o755)
+        tokenizer.save_pretrained(partial)
+        (partial / "spiece.model").write_bytes(model)
+        tensors = _to_hf(params, config, rows)
+        safetensors.numpy.save_file(tensors, partial / weights.WEIGHTS, metadata={"format": "pt"})
+        (partial / weights.WEIGHTS).chmod(0o644)  # safetensors makes it readable to the owner alone
+        _write_json(partial / "config.json", _hf_config(config, rows))
+        _write_json(partial / "generation_config.json", _generation_config(max_length))
+        card = model_card(output_dir.name, config, rows, facts or {})
+        (partial / "README.md").write_text(card, encoding="utf-8")
+        if output_dir.exists():
+            shutil.rmtree(output_dir)
+        partial.rename(output_dir)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return output_dir
+
+
+def model_card(name: str, config: network.T5Config, rows: int, facts: Mapping[str, Any]) -> str:
+    """Returns the text of a model card: what the model is, how to use it, how it was made.
+
+    Args:
+      name: The model's name.
+      config: Its config.
+      rows: Its embedding rows.
+      facts: What is known of its making, by name.
+    """
+    kind = "T5 1.0" if config.logits_via_embedding else "T5 1.1"
+    made = "\n".join(f"| {key} | {value} |" for key, value in facts.items())
+    return f"""---
+library_name: transformers
+pipeline_tag: text-generation
+language: en
+tags: [t5, sentiment-analysis, aspect-based-sentiment-analysis, distillation]
+---
+# {name}
+
+A {kind} student for fine-grained sentiment analysis, trained with fsa_jax: {config.emb_dim} wide,
+{config.num_encoder_layers} + {config.num_decoder_layers} layers, {config.num_heads} heads,
+{rows} embedding rows. The method is that of "Distilling Fine-grained Sentiment Understanding from
+Large Language Models": a teacher explains the opinions in reviews, the student learns to as well.
+
+```python
+from transformers import AutoTokenizer, T5ForConditionalGeneration
+
+tokenizer = AutoTokenizer.from_pretrained("{name}")
+model = T5ForConditionalGeneration.from_pretrained("{name}")
+review = "The pasta was great,\\nbut we waited an hour."
+inputs = tokenizer(review.replace("\\n", " {NEWLINE} "), return_tensors="pt")
+output = tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True)
+print(output.replace("{NEWLINE} ", "\\n").replace("{NEWLINE}", "\\n"))
+```
+
+T5's vocabulary has no newline: the added token `{NEWLINE}` stands for it, going in and coming out.
+
+| made with | |
+|---|---|
+{made}
+"""
+
+
+def _to_hf(params: Mapping[str, Any], config: network.T5Config, rows: int) -> dict[str, np.ndarray]:
+    """Returns HF's tensors by name, float32."""
+    flat = traverse_util.flatten_dict(dict(network.unstack_layers(params, config)), sep="/")
+    tensors = {}
+    for path, value in flat.items():
+        name = weights.hf_name(path)
+        tensor = weights.transpose(path, np.asarray(value, np.float32))
+        tensors[name] = (
+            weights.fit_rows(tensor, rows, name, logging.info)
+            if name in weights.ROW_TENSORS
+            else tensor
+        )
+    return tensors
+
+
+def _hf_config(config: network.T5Config, rows: int) -> dict[str, Any]:
+    gated = config.mlp_activations == weights.ACTIVATIONS["gated-gelu"]
+    return {
+        "architectures": ["T5ForConditionalGeneration"],
+        "model_type": "t5",
+        "is_encoder_decoder": True,
+        "vocab_size": rows,
+        "d_model": config.emb_dim,
+        "d_kv": config.head_dim,
+        "d_ff": config.mlp_dim,
+        "num_heads": config.num_heads,
+        "num_layers": config.num_encoder_layers,
+        "num_decoder_layers": config.num_decoder_layers,
+        "feed_forward_proj": "gated-gelu" if gated else "relu",
+        "tie_word_embeddings": config.logits_via_embedding,
+        "scale_decoder_outputs": config.logits_via_embedding,
+        "relative_attention_num_buckets": layers.NUM_BUCKETS,
+        "relative_attention_max_distance": layers.MAX_DISTANCE,
+        "layer_norm_epsilon": 1e-6,
+        "dropout_rate": 0.1,
+        "decoder_start_token_id": 0,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "dtype": "float32",
+    }
+
+
+def _generation_config(max_length: int) -> dict[str, Any]:
+    return {
+        "decoder_start_token_id": 0,
+        "pad_token_id": 0,
+        "eos_token_id": 1,
+        "max_length": max_length,
+        "do_sample": False,
+        "num_beams": 1,
+    }
+
+
+def _read_vocabulary(vocabulary: str | Path | bytes) -> bytes:
+    if isinstance(vocabulary, bytes):
+        return vocabulary
+    path = Path(vocabulary)
+    if not path.is_file():
+        raise FileNotFoundError(f"vocabulary {vocabulary} does not exist")
+    content = path.read_bytes()
+    try:
+        sentencepiece.SentencePieceProcessor(model_proto=content)
+    except (RuntimeError, OSError) as error:
+        raise ValueError(f"vocabulary {path} is no SentencePiece model") from error
+    return content
+
+
+def plain_model(serialized: bytes) -> bytes:
+    """Takes the sentinels and the newline off a SentencePiece model, if it has them.
+
+    Args:
+      serialized: A model, as in a file or as in ``seqio.SentencePieceVocabulary.sp_model``.
+    """
+    model = sentencepiece_model_pb2.__dict__["ModelProto"].FromString(serialized)
+    plain = [p for p in model.pieces if not _ADDED_PIECE.fullmatch(p.piece)]
+    if len(plain) == len(model.pieces):
+        return serialized
+    del model.pieces[:]
+    model.pieces.extend(plain)
+    return model.SerializeToString()
+
+
+def _tokenizer(model: bytes):
+    """Returns HF's tokenizer of a SentencePiece model, the newline's token added last."""
+    import transformers
+
+    with tempfile.TemporaryDirectory() as folder:
+        # Only a folder is read right: a bare vocab_file silently makes 104 pieces.
+        (Path(folder) / "spiece.model").write_bytes(model)
+        tokenizer = transformers.T5Tokenizer.from_pretrained(folder, extra_ids=SENTINELS)
+    tokenizer.add_tokens([NEWLINE])
+    return tokenizer
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

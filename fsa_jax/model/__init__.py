@@ -1,0 +1,1 @@
+"""The T5: network, layers, loss, its arithmetic, and where its arrays lie."""

@@ -1,0 +1,1 @@
+"""Scoring: prediction rows, their counts, files of them, and how sure a score is."""

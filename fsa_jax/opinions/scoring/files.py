@@ -1,0 +1,403 @@
+"""Scoring prediction files: all scores of a system, sub-sets, seeds, and pairs of systems.
+
+A file is read once, row by row; what stays in memory are a dozen counts for each row.
+"""
+
+import array
+import dataclasses
+import json
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from fsa_jax.opinions.scoring.predictions import (
+    SUBSETS,
+    Keys,
+    evaluation_name,
+    prediction_files,
+    read_predictions,
+)
+from fsa_jax.opinions.scoring.rows import Row, explain, f1, match
+from fsa_jax.opinions.scoring.significance import bootstrap_interval, paired_test
+from fsa_jax.opinions.scoring.soft import Key, soft_matches
+from fsa_jax.opinions.units import Kind
+
+COLUMNS = (
+    "predicted",
+    "predicted_hits",
+    "gold",
+    "gold_hits",
+    "answers",
+    "matches",
+    "rows",
+    "failures",
+    "extracted",
+    "soft",
+)
+GROUPS = ("polarity", "implicit", "multiple", "hard", "original")
+_SHORT = 16
+_INDEX = {name: index for index, name in enumerate(COLUMNS)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """One prediction file, scored.
+
+    Args:
+        path: The file.
+        task: Its task.
+        kind: What the task asks for.
+        ids: Ids of the sentences.
+        counts: Counts of each row, shape (rows, len(COLUMNS)), float64.
+        flags: For each sub-set, which rows are in it (1), not (0), or unknown (-1); shape (rows,).
+        polarities: Sums of counts over the units of one polarity, shape (len(COLUMNS),).
+    """
+
+    path: Path
+    task: str
+    kind: Kind
+    ids: tuple[str, ...]
+    counts: np.ndarray
+    flags: Mapping[str, np.ndarray]
+    polarities: Mapping[str, np.ndarray]
+
+    def sums(self, group: str | None = None) -> np.ndarray:
+        """Returns the summed counts of all rows or of a sub-set, shape (len(COLUMNS),)."""
+        if group is None:
+            return self.counts.sum(axis=0)
+        wanted = self.flags["hard"] == 0 if group == "original" else self.flags[group] == 1
+        return self.counts[wanted].sum(axis=0)
+
+
+def metrics(sums: np.ndarray) -> dict[str, float]:
+    """Turns summed counts, shape (len(COLUMNS),), into all scores, in percent."""
+    get = dict(zip(COLUMNS, map(float, sums), strict=True))
+    found: dict[str, float] = {}
+    for prefix, right, answers, recalled in (
+        ("", get["predicted_hits"], get["predicted"], get["gold_hits"]),
+        ("strict_", get["matches"], get["answers"], get["matches"]),
+        ("extraction_", get["extracted"], get["answers"], get["extracted"]),
+        ("soft_", get["soft"], get["answers"], get["soft"]),
+    ):
+        precision = 100 * right / answers if answers else 100.0
+        recall = 100 * recalled / get["gold"] if get["gold"] else 100.0
+        found |= {
+            f"{prefix}f1": f1(precision, recall),
+            f"{prefix}precision": precision,
+            f"{prefix}recall": recall,
+        }
+    extracted = get["extracted"]
+    found["polarity_accuracy"] = 100 * get["matches"] / extracted if extracted else 100.0
+    found["parse_failure_rate"] = 100 * get["failures"] / get["rows"] if get["rows"] else 0.0
+    found["rows"], found["gold_units"] = get["rows"], get["gold"]
+    return found
+
+
+def f1_columns(counts: np.ndarray, strict: bool = False) -> np.ndarray:
+    """Picks the counts that F1 needs.
+
+    Args:
+        counts: Shape (rows, len(COLUMNS)).
+        strict: Whether by the strict rule; by the reference rule if not.
+
+    Returns:
+        Right answers, answers, gold units found and gold units, shape (rows, 4).
+    """
+    strict_names = ("matches", "answers", "matches", "gold")
+    names = strict_names if strict else ("predicted_hits", "predicted", "gold_hits", "gold")
+    return counts[:, [_INDEX[name] for name in names]]
+
+
+def f1_of_sums(sums: np.ndarray) -> np.ndarray:
+    """Returns F1 in percent for many sums of counts at once.
+
+    Args:
+        sums: Sums of the columns of `f1_columns`, shape (draws, 4).
+
+    Returns:
+        Shape (draws,).
+    """
+    right, answers, found, gold = sums.astype(np.float64).T
+    precision = np.divide(right, answers, out=np.ones_like(gold), where=answers > 0)
+    recall = np.divide(found, gold, out=np.ones_like(gold), where=gold > 0)
+    both = precision + recall
+    return 100 * np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
+
+
+def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = None) -> Scored:
+    """Reads and scores a prediction file.
+
+    Args:
+        path: JSON lines of prediction rows.
+        kind: What the task asks for; `None` tells it by the rows.
+        misses: Takes a JSON line for each row that is not perfect, with the reason.
+
+    Raises:
+        ValueError: A line is no prediction row, the file has none, or rows of several tasks.
+    """
+    ids: list[str] = []
+    counts = array.array("d")
+    flags = array.array("b")
+    polarities: defaultdict[str, list[int]] = defaultdict(lambda: [0] * 7)
+    row: Row = {}
+    for row, kind in read_predictions(path, kind):  # noqa: B020 - told by the first row
+        ids.append(str(row.get("id", len(ids))))
+        keys = row["keys"]
+        if keys.perfect:
+            size = len(keys.gold)
+            counts.extend((size, size, size, size, size, size, 1, 0, size, size))
+            for unit in keys.gold:
+                polarities[unit[-1]][6] += 1
+        else:
+            counts.extend(_count(keys, kind, polarities))
+            if misses is not None:
+                miss = {"file": str(path)} | _miss(row, kind)
+                misses.write(json.dumps(miss, ensure_ascii=False) + "\n")
+        flags.extend(keys.flags)
+    if kind is None or not ids:
+        raise ValueError(f"{path} has no prediction rows")
+    return Scored(
+        path,
+        str(row["task"]),
+        kind,
+        tuple(ids),
+        np.frombuffer(counts, np.float64).reshape(-1, len(COLUMNS)),
+        dict(zip(SUBSETS, np.frombuffer(flags, np.int8).reshape(-1, len(SUBSETS)).T, strict=True)),
+        {name: _polarity_sums(sums) for name, sums in sorted(polarities.items())},
+    )
+
+
+def _count(keys: Keys, kind: Kind, polarities: defaultdict[str, list[int]]) -> tuple[float, ...]:
+    """Counts an imperfect row, and adds to the sums by polarity."""
+    gold, predicted = keys.gold, keys.predicted
+    # Sets for long lists only: a row is short, but a row of any length takes linear time.
+    among_gold, among_predicted = (
+        set(units) if len(units) > _SHORT else units for units in (gold, predicted)
+    )
+    predicted_hits = _hits(predicted, among_gold, polarities, 0)
+    gold_hits = _hits(gold, among_predicted, polarities, 2)
+    for unit in keys.parsed:
+        polarities[unit[-1]][4] += 1
+    matched, extra, missed = _pair(keys.parsed, gold)
+    for unit in matched:
+        polarities[unit[-1]][5] += 1
+    matches = len(matched)
+    extracted, soft = matches, float(matches)
+    if extra and missed:
+        found, _, _ = _pair([unit[:-1] for unit in extra], [unit[:-1] for unit in missed])
+        extracted += len(found)
+        soft += soft_matches(extra, missed, kind)
+    return (
+        len(predicted),
+        predicted_hits,
+        len(gold),
+        gold_hits,
+        len(keys.parsed) + keys.junk,
+        matches,
+        1,
+        int(keys.junk > 0),
+        extracted,
+        soft,
+    )
+
+
+def _hits(
+    units: Sequence[Key],
+    among: Collection[Key],
+    polarities: defaultdict[str, list[int]],
+    column: int,
+) -> int:
+    """Counts the units found among others; by polarity, units in a column and hits in the next."""
+    hits = 0
+    for unit in units:
+        sums = polarities[unit[-1]]
+        sums[column] += 1
+        if unit in among:
+            sums[column + 1] += 1
+            hits += 1
+    return hits
+
+
+def _pair(parsed: Sequence[Key], gold: Sequence[Key]) -> tuple[list[Key], list[Key], list[Key]]:
+    """Pairs equal units, each once; returns the matched, the extra and the missed ones."""
+    free = Counter(gold) if len(gold) > _SHORT else None
+    missed = [] if free is not None else list(gold)
+    matched, extra = [], []
+    for unit in parsed:
+        if free is not None and free[unit]:
+            free[unit] -= 1
+            matched.append(unit)
+        elif unit in missed:
+            missed.remove(unit)
+            matched.append(unit)
+        else:
+            extra.append(unit)
+    return matched, extra, missed if free is None else list(free.elements())
+
+
+def _polarity_sums(sums: Sequence[int]) -> np.ndarray:
+    """Units of perfect rows, the last of the sums, count in every column."""
+    row = np.zeros(len(COLUMNS))
+    row[:6] = np.asarray(sums[:6]) + sums[6]
+    return row
+
+
+def _miss(row: Row, kind: Kind) -> dict[str, Any]:
+    """The per-example form: the reason is written here, whoever wrote the row."""
+    matches = match(row["parsed"], row["gold"], kind)
+    unparsed = row.get("unparsed") or []
+    reason = explain(row["parsed"], unparsed, row["gold"], matches, kind)
+    names = ["id", "task", "text", "raw", "parsed", "gold"]
+    names += ["label_scores"] if "label_scores" in row else []
+    return {name: row.get(name) for name in names} | {"matches": matches, "reason": reason}
+
+
+def score_paths(
+    paths: Iterable[Path], kind: Kind | None = None, misses: TextIO | None = None
+) -> dict[str, list[Scored]]:
+    """Scores files and folders of them.
+
+    Returns:
+        The scored files by task; several files of the same sentences are its seeds. Where files of
+        a task hold different sentences, as those of several splits do, their names tell them apart.
+
+    Raises:
+        FileNotFoundError: There is no prediction file.
+        ValueError: A line is no prediction row.
+    """
+    found: defaultdict[str, list[Scored]] = defaultdict(list)
+    for path in paths:
+        for file in prediction_files(path):
+            scored = score_file(file, kind, misses)
+            found[scored.task].append(scored)
+    if not found:
+        raise FileNotFoundError("no prediction files: metrics are none")
+    return {name: seeds for task in found for name, seeds in _same_sentences(found[task])}
+
+
+def _same_sentences(files: Sequence[Scored]) -> list[tuple[str, list[Scored]]]:
+    """Puts files of the same sentences together, under the task's name if all are of the same."""
+    groups: list[list[Scored]] = []
+    for scored in files:
+        for group in groups:
+            if scored.ids == group[0].ids or sorted(scored.ids) == sorted(group[0].ids):
+                group.append(scored)
+                break
+        else:
+            groups.append([scored])
+    if len(groups) == 1:
+        return [(files[0].task, groups[0])]
+    names = [evaluation_name(group[0].path) for group in groups]
+    if len(set(names)) < len(names):
+        names = [str(group[0].path) for group in groups]
+    task = files[0].task
+    labels = [name if name.startswith(task) else f"{task} {name}" for name in names]
+    return list(zip(labels, groups, strict=True))
+
+
+def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
+    """Returns the mean and the sample standard deviation, which one value does not have."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def summarize(
+    seeds: Sequence[Scored], groups: Sequence[str] = (), draws: int = 1000
+) -> Iterator[dict[str, Any]]:
+    """Yields the scores of a task as table rows: all of it, then each sub-set.
+
+    Args:
+        seeds: The task's files.
+        groups: Names out of `GROUPS`.
+        draws: Draws of the bootstrap interval of F1; 0 for none. Sentences of all seeds are drawn.
+
+    Yields:
+        `group` (all, implicit, …, or a polarity), `seeds`, and for each score its mean over the
+        seeds and `<score>_std`; for the first row `f1_interval` and `strict_f1_interval` as well.
+        A sub-set that is empty has no scores, only `rows` and `gold_units`, both 0.
+    """
+    first = _summary("all", [metrics(seed.sums()) for seed in seeds])
+    if draws:
+        pooled = np.concatenate([seed.counts for seed in seeds])
+        for prefix, strict in (("", False), ("strict_", True)):
+            first[f"{prefix}f1_interval"] = bootstrap_interval(
+                f1_columns(pooled, strict), f1_of_sums, draws
+            )
+    yield first
+    for group in groups:
+        if group == "polarity":
+            for name in sorted({name for seed in seeds for name in seed.polarities}):
+                empty = np.zeros(len(COLUMNS))
+                yield _summary(name, [metrics(s.polarities.get(name, empty)) for s in seeds], True)
+        else:
+            sums = [seed.sums(group) for seed in seeds]
+            if any(part[_INDEX["rows"]] for part in sums):
+                yield _summary(group, list(map(metrics, sums)))
+            else:
+                yield {"group": group, "seeds": len(seeds), "rows": 0, "gold_units": 0}
+
+
+def _summary(
+    group: str, found: Sequence[Mapping[str, float]], by_unit: bool = False
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"group": group, "seeds": len(found)}
+    for name in found[0]:
+        # Parts of a unit have no counts of their own by polarity.
+        if by_unit and name.startswith(("soft", "extraction", "polarity", "parse", "rows")):
+            continue
+        row[name], row[f"{name}_std"] = mean_and_deviation([values[name] for values in found])
+    return row
+
+
+def compare(
+    first: Sequence[Scored], second: Sequence[Scored], strict: bool = False, draws: int = 10_000
+) -> tuple[float, float]:
+    """Tests whether two systems differ on one task.
+
+    Args:
+        first: Files of the first system, one for each seed.
+        second: As many of the second; files are paired in order, sentences by id.
+        strict: Whether by strict F1; by reference F1 if not.
+        draws: Random exchanges.
+
+    Returns:
+        The difference in F1 and the two-sided p-value.
+
+    Raises:
+        ValueError: The systems do not have the same seeds or sentences.
+    """
+    if len(first) != len(second):
+        raise ValueError(
+            f"{_named(first)} cannot be paired with {_named(second)}: name a folder, or repeat "
+            "--against for each file"
+        )
+    pairs = [(a.counts, _aligned(a, b)) for a, b in zip(first, second, strict=True)]
+    mine, other = (
+        f1_columns(np.concatenate([pair[side] for pair in pairs]), strict) for side in (0, 1)
+    )
+    return paired_test(mine, other, f1_of_sums, draws)
+
+
+def _named(seeds: Sequence[Scored]) -> str:
+    return f"{len(seeds)} of {seeds[0].task} ({', '.join(seed.path.name for seed in seeds)})"
+
+
+def pooled_f1(seeds: Sequence[Scored], strict: bool = False) -> float:
+    """Returns the F1 over the sentences of all seeds together, which `compare` compares."""
+    sums = sum(seed.sums() for seed in seeds)
+    return float(f1_of_sums(f1_columns(np.asarray(sums)[None], strict))[0])
+
+
+def _aligned(first: Scored, second: Scored) -> np.ndarray:
+    if first.ids == second.ids:
+        return second.counts
+    places = {name: index for index, name in enumerate(second.ids)}
+    if len(places) != len(second.ids) or len(set(first.ids)) != len(first.ids):
+        raise ValueError(f"{first.path} and {second.path}: ids repeat in another order")
+    missing = sorted(set(first.ids) ^ set(second.ids))
+    if missing:
+        raise ValueError(f"{first.path} and {second.path}: sentence {missing[0]!r} is in one only")
+    return second.counts[[places[name] for name in first.ids]]

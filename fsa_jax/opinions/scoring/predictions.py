@@ -1,0 +1,261 @@
+"""Prediction files: JSON lines of prediction rows, from students and LLMs alike.
+
+A row needs `task`, `gold`, and `parsed` or `raw`; a unit is an object or a list of its values
+with the polarity last. The rows that T5X writes are read as well: they hold ours under
+`prediction`. Where `parsed` is null, `raw` is parsed here: as a target text, or as the Python
+list that LLMs are asked for.
+"""
+
+import ast
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from fsa_jax.opinions.readers import FORMATS, detect
+from fsa_jax.opinions.scoring.rows import Row
+from fsa_jax.opinions.sentences import category_words
+from fsa_jax.opinions.units import ASA, QUAD, TSA, Kind, Unit, parse
+
+Key = tuple[str, ...]
+SUBSETS = ("implicit", "multiple", "hard")
+
+
+class Keys(NamedTuple):
+    """A row's units as tuples of their fields, the polarity last.
+
+    Args:
+        gold: Gold units.
+        parsed: Predicted units.
+        predicted: Predicted units by the reference rule.
+        junk: Number of parts that are no unit.
+        flags: For each of `SUBSETS`, whether the row is in it: 1, 0, or -1 for unknown.
+    """
+
+    gold: list[Key]
+    parsed: list[Key]
+    predicted: list[Key]
+    junk: int
+    flags: tuple[int, ...]
+
+    @property
+    def perfect(self) -> bool:
+        """Whether all is right, in the order of the gold units."""
+        return self.gold == self.parsed == self.predicted and not self.junk
+
+
+_KINDS = {
+    "tsa": TSA,
+    "asa": ASA,
+    "asqp": QUAD,
+    "acos": QUAD,
+    "quad": QUAD,
+    "instructabsa_tsa": TSA,
+    "instructabsa_asa": ASA,
+    "tsc": TSA,
+    "asc": ASA,
+}
+_FLAGS = {None: -1, False: 0, True: 1}
+_GETTERS: dict[tuple[str, ...], itemgetter] = {}
+_METRICS = "-metrics.jsonl"
+_STEP = re.compile(r"-\d{6,}$")
+_LIST = re.compile(r"\[.*\]", re.DOTALL)
+
+
+def kind_of(task: str, unit: Any = None) -> Kind | None:
+    """Tells what a task asks for by its name or else by a unit; `None` if neither says."""
+    for prefix, kind in _KINDS.items():
+        if task == prefix or task.startswith(f"{prefix}_"):
+            return kind
+    if isinstance(unit, dict):
+        fields = {"target", "category", "opinion"} & set(unit)
+        for kind in (QUAD, TSA, ASA):
+            if set(kind.fields) == fields:
+                return kind
+    if isinstance(unit, list) and len(unit) == len(QUAD.keys):
+        return QUAD
+    return None
+
+
+def prediction_files(path: Path) -> list[Path]:
+    """Returns a file, or the prediction files of a folder.
+
+    Evaluations write `<name>-<step>.jsonl` and, beside it, `<name>-metrics.jsonl`: of a folder only
+    the last step counts, and metrics do not, even where a shell's pattern names them.
+
+    Raises:
+        FileNotFoundError: There is no such path, or the folder holds none.
+    """
+    if path.is_file():
+        return [] if path.name.endswith(_METRICS) else [path]
+    files = sorted(p for p in path.glob("*.jsonl") if not p.name.endswith(_METRICS))
+    if not files:
+        raise FileNotFoundError(f"{path} is no prediction file and no folder with any (*.jsonl)")
+    # Steps have leading zeros, so the last one in the order of names is the latest.
+    return sorted({evaluation_name(file): file for file in files}.values())
+
+
+def evaluation_name(path: Path) -> str:
+    """Returns a file's name without the step that an evaluation puts behind it."""
+    return _STEP.sub("", path.stem)
+
+
+def read_predictions(path: Path, kind: Kind | None = None) -> Iterator[tuple[Row, Kind]]:
+    """Yields the rows of a file, with units as objects, each with what its task asks for.
+
+    Args:
+        path: A file of prediction rows.
+        kind: What the task asks for; `None` tells it by the task's name or the units.
+
+    Raises:
+        ValueError: A line is no prediction row, or one of another task, with file and line.
+    """
+    found, task = kind, None
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
+            if line.isspace():
+                continue
+            try:
+                row = _load(line)
+                if "gold" not in row:
+                    row = row.get("prediction", row)
+                if row["task"] != task:
+                    if task is not None:
+                        raise ValueError(f"rows of {task} and {row['task']}: one file, one task")
+                    task = row["task"]
+                if found is None:
+                    found = _find_kind(row)
+                _settle(row, found)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                reason = _complaint(error, line) + ("" if task else _looks(path))
+                raise ValueError(f"{path}:{number}: no prediction row: {reason}") from error
+            yield row, found
+
+
+def _load(line: bytes) -> Any:
+    """Reads a line of JSON, as Python writes it: with NaN and Infinity, which orjson refuses."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line)
+
+
+def _complaint(error: Exception, line: bytes) -> str:
+    """Says in a user's words what is wrong with a line that cannot be read."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"no JSON: {error.msg} at column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    row = _load(line)
+    if not isinstance(row, dict):
+        return f"an object is expected, not {type(row).__name__}"
+    row = row if "gold" in row else row.get("prediction", row)
+    for name in ("gold", "parsed", "reference", "unparsed"):
+        value = row.get(name, [])
+        if not isinstance(value, list) and (value is not None or name == "gold"):
+            return f"{name} is {json.dumps(value)[:60]}, a list is expected"
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _looks(path: Path) -> str:
+    """Says which other format a file looks like, if it does."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        seen = detect(file.read(65536))
+    return f"; it looks like {seen}, {FORMATS[seen].DESCRIPTION}" if seen else ""
+
+
+def _find_kind(row: Row) -> Kind:
+    units = row["gold"] or row.get("parsed") or [None]
+    kind = kind_of(str(row["task"]), units[0])
+    if kind is None:
+        raise ValueError(f"what does task {row['task']!r} ask for? say --kind tsa, asa or quad")
+    return kind
+
+
+def _settle(row: Row, kind: Kind) -> None:
+    """Makes units of what stands for them, and adds the row's `keys`."""
+    parsed = row.get("parsed")
+    if parsed is None:
+        parsed, row["unparsed"] = parse_any(row["raw"] or "", kind, row.get("text") or "")
+        row["parsed"] = parsed
+    key = _GETTERS.get(kind.keys) or _GETTERS.setdefault(kind.keys, itemgetter(*kind.keys))
+    try:
+        gold_keys, parsed_keys = list(map(key, row["gold"])), list(map(key, parsed))
+    except TypeError:  # Units that are lists, as LLM evaluations write them.
+        for name in ("gold", "parsed"):
+            row[name] = [u if isinstance(u, dict) else unit_of(u, kind) for u in row[name]]
+        gold_keys, parsed_keys = list(map(key, row["gold"])), list(map(key, row["parsed"]))
+    get = row.get
+    reference = get("reference")
+    predicted = parsed_keys if reference is None else list(map(tuple, reference))
+    for keys in (gold_keys, parsed_keys):
+        for fields in keys:
+            if None in fields:
+                raise ValueError(f"a unit without {kind.keys[fields.index(None)]}: {fields}")
+    if predicted != parsed_keys:
+        for fields in predicted:
+            if len(fields) != len(kind.keys):
+                raise ValueError(f"reference: {fields!r} is no {', '.join(kind.keys)}")
+    unparsed = get("unparsed")
+    try:
+        flags = (_FLAGS[get("implicit")], _FLAGS[get("multiple")], _FLAGS[get("hard")])
+    except (KeyError, TypeError):
+        wrong = {name: get(name) for name in SUBSETS}
+        raise ValueError(f"{wrong}: true, false or null is expected") from None
+    row["keys"] = Keys(gold_keys, parsed_keys, predicted, len(unparsed) if unparsed else 0, flags)
+
+
+def unit_of(values: Any, kind: Kind) -> Unit:
+    """Makes a unit of a list of values, the polarity last.
+
+    Raises:
+        ValueError: It has another length than the kind's fields, or holds what is no text.
+    """
+    if not isinstance(values, list | tuple) or len(values) != len(kind.keys):
+        raise ValueError(f"{values!r} is no {', '.join(kind.keys)}")
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{values!r} holds what is no text")
+    unit: Unit = dict(zip(kind.keys, values, strict=True))
+    if "category" in unit:
+        unit["category"] = category_words(unit["category"])
+    return unit
+
+
+def parse_any(raw: str, kind: Kind, text: str) -> tuple[list[Unit], list[str]]:
+    """Parses an LLM's answer: the first Python list in it, or else a target text.
+
+    Args:
+        raw: What the model wrote.
+        kind: What was asked for.
+        text: The sentence; may be empty where it is not known.
+
+    Returns:
+        The units, and the parts that are none.
+    """
+    match = _LIST.search(raw)
+    if match is None:
+        return parse(raw, kind, text)
+    try:
+        items = ast.literal_eval(match.group())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return [], [raw.strip()]
+    units, junk = [], []
+    for item in items:
+        try:
+            unit = unit_of(item, kind)
+        except ValueError:
+            junk.append(repr(item))
+            continue
+        unit["polarity"] = unit["polarity"].strip().lower()
+        if unit["polarity"] in kind.polarities:
+            units.append(unit)
+        else:
+            junk.append(repr(item))
+    return units, junk

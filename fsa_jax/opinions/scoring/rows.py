@@ -1,0 +1,270 @@
+"""The one scorer of students and LLMs: prediction rows, their counts, and F1 from the counts.
+
+A *prediction row* explains one output: `id, task, raw, parsed, gold, matches, reason`, and beside
+them `text`, the sub-sets it belongs to (`implicit, multiple, hard`), `unparsed` (parts of the
+output that are no unit), and `reference` (the units by the paper's rule, where that can be
+applied). Every score is a function of the rows alone.
+
+*Reference F1* is the paper's: precision is the share of predicted units found in the sentence's
+gold list, recall the share of gold units found among the predicted ones; duplicates count.
+*Strict F1* matches each gold unit once, and counts every part of an output that is no unit as a
+wrong one.
+"""
+
+import dataclasses
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from fsa_jax.opinions.units import Kind, Unit, parse, parse_reference, unit_key
+
+Row = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counts:
+    """What F1 needs; counts of one row, or of many added up.
+
+    Args:
+        predicted: Units by the reference rule.
+        predicted_hits: Those of them found in the gold list.
+        gold: Gold units.
+        gold_hits: Gold units found among the predicted ones.
+        answers: Strict: parsed units and unparsed parts.
+        matches: Strict: gold units matched, each once.
+        rows: Outputs.
+        failures: Outputs with an unparsed part.
+    """
+
+    predicted: int = 0
+    predicted_hits: int = 0
+    gold: int = 0
+    gold_hits: int = 0
+    answers: int = 0
+    matches: int = 0
+    rows: int = 0
+    failures: int = 0
+
+    def metrics(self) -> dict[str, float]:
+        """Returns precision, recall and F1 of both rules and the parse failure rate, in percent."""
+        precision = _share(self.predicted_hits, self.predicted)
+        recall = _share(self.gold_hits, self.gold)
+        strict_precision = _share(self.matches, self.answers)
+        strict_recall = _share(self.matches, self.gold)
+        return {
+            "f1": f1(precision, recall),
+            "precision": precision,
+            "recall": recall,
+            "strict_f1": f1(strict_precision, strict_recall),
+            "strict_precision": strict_precision,
+            "strict_recall": strict_recall,
+            "parse_failure_rate": 100.0 * self.failures / self.rows if self.rows else 0.0,
+        }
+
+
+def _share(part: int, whole: int) -> float:
+    """A percentage; 100 of nothing, as in the reference: who says nothing says nothing wrong."""
+    return 100.0 * part / whole if whole else 100.0
+
+
+def f1(precision: float, recall: float) -> float:
+    """Returns the harmonic mean; 0 where both are 0."""
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def prediction_row(
+    task: str, kind: Kind, raw: str, gold: list[Unit], text: str, **about: Any
+) -> Row:
+    """Explains one output.
+
+    Args:
+        task: Name of the task.
+        kind: What the task asks for.
+        raw: What the model wrote.
+        gold: The sentence's gold units.
+        text: The sentence.
+        **about: `id`, and the sub-sets that the sentence belongs to.
+
+    Returns:
+        The prediction row, fit for JSON.
+    """
+    parsed, unparsed = parse(raw, kind, text)
+    matches = match(parsed, gold, kind)
+    return {
+        "id": about.pop("id", ""),
+        "task": task,
+        "raw": raw,
+        "parsed": parsed,
+        "gold": gold,
+        "matches": matches,
+        "reason": explain(parsed, unparsed, gold, matches, kind),
+        "text": text,
+        **about,
+        "unparsed": unparsed,
+        "reference": [list(unit) for unit in parse_reference(raw, kind, text)],
+    }
+
+
+def match(parsed: list[Unit], gold: list[Unit], kind: Kind) -> list[list[int]]:
+    """Pairs predicted and gold units of the same fields, each at most once.
+
+    Returns:
+        Pairs [index in `parsed`, index in `gold`], in the order of `parsed`.
+    """
+    if not parsed or not gold:
+        return []
+    free: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for index in range(len(gold) - 1, -1, -1):
+        free[unit_key(gold[index], kind)].append(index)
+    pairs = []
+    for index, unit in enumerate(parsed):
+        waiting = free.get(unit_key(unit, kind))
+        if waiting:
+            pairs.append([index, waiting.pop()])
+    return pairs
+
+
+def explain(
+    parsed: list[Unit], unparsed: list[str], gold: list[Unit], matches: list[list[int]], kind: Kind
+) -> str:
+    """Says why a row is not perfect, unit by unit; an empty text where it is."""
+    hit_parsed = {pair[0] for pair in matches}
+    hit_gold = {pair[1] for pair in matches}
+    if len(hit_parsed) == len(parsed) and len(hit_gold) == len(gold) and not unparsed:
+        return ""
+    extra = [unit for index, unit in enumerate(parsed) if index not in hit_parsed]
+    missed = [unit for index, unit in enumerate(gold) if index not in hit_gold]
+    reasons = []
+    for unit in missed:
+        reasons.append(_why_missed(unit, extra, kind))
+    known = Counter(unit_key(unit, kind) for unit in gold)
+    reasons.extend(_why_extra(unit, known, kind) for unit in extra)
+    reasons.extend(f"not a unit: {part!r}" for part in unparsed)
+    return "; ".join(reasons)
+
+
+def _why_missed(unit: Unit, extra: list[Unit], kind: Kind) -> str:
+    """Explains a missed unit by the extra one closest to it, which it takes out of the list."""
+    said = _say(unit, kind)
+    for index, other in enumerate(extra):
+        wrong = [key for key in kind.keys if other[key] != unit[key]]
+        # A foreign target with the same polarity explains nothing; a confused category does.
+        if wrong == ["polarity"] or (len(wrong) == 1 and kind.name != "tsa"):
+            del extra[index]
+            return f"{said}: {wrong[0]} predicted as {other[wrong[0]]!r}"
+    for index, other in enumerate(extra):
+        if _overlap(unit, other):
+            del extra[index]
+            return f"{said}: place predicted as {_say(other, kind)}"
+    return f"{said}: not predicted"
+
+
+def _why_extra(unit: Unit, known: Counter[tuple[str, ...]], kind: Kind) -> str:
+    said = _say(unit, kind)
+    if known[unit_key(unit, kind)]:
+        return f"{said}: predicted more often than it is there"
+    if "target" in kind.fields and unit["start"] is None and unit["target"] != "NULL":
+        return f"{said}: the sentence does not hold this target"
+    if kind.categories is not None and unit.get("category") not in kind.categories:
+        return f"{said}: the category is outside the space"
+    return f"{said}: not in the gold"
+
+
+def _say(unit: Unit, kind: Kind) -> str:
+    return "(" + ", ".join(str(unit[key]) for key in kind.keys) + ")"
+
+
+def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    if a.get("start") is None or b.get("start") is None:
+        return False
+    return bool(a["start"] < b["end"] and b["start"] < a["end"])
+
+
+def count(row: Row, kind: Kind) -> Counts:
+    """Returns the counts of one prediction row."""
+    gold = [unit_key(unit, kind) for unit in row["gold"]]
+    reference = row.get("reference")
+    if reference is None:
+        predicted = [unit_key(unit, kind) for unit in row["parsed"]]
+    else:
+        predicted = [tuple(unit) for unit in reference]
+    unparsed = len(row.get("unparsed") or ())
+    return Counts(
+        predicted=len(predicted),
+        predicted_hits=sum(unit in gold for unit in predicted),
+        gold=len(gold),
+        gold_hits=sum(unit in predicted for unit in gold),
+        answers=len(row["parsed"]) + unparsed,
+        matches=len(row["matches"]),
+        rows=1,
+        failures=int(unparsed > 0),
+    )
+
+
+def total(counts: Iterable[Counts]) -> Counts:
+    """Adds counts up."""
+    columns = zip(*(dataclasses.astuple(item) for item in counts), strict=True)
+    return Counts(*map(sum, columns))
+
+
+def score(rows: Iterable[Row], kind: Kind) -> dict[str, float]:
+    """Scores prediction rows.
+
+    Args:
+        rows: Prediction rows of one task.
+        kind: What the task asks for.
+
+    Returns:
+        `f1, precision, recall` (reference), `strict_f1, strict_precision, strict_recall` and
+        `parse_failure_rate`, all in percent.
+    """
+    return total(count(row, kind) for row in rows).metrics()
+
+
+def make_postprocess(task: str, kind: Kind | Callable[[], Kind]):
+    """Returns a SeqIO postprocessor: targets become gold units, outputs prediction rows.
+
+    Args:
+        task: Name of the task.
+        kind: What the task asks for, or a function that says it at first use.
+    """
+
+    def postprocess(output: str, example: Mapping[str, Any], is_target: bool = False) -> Any:
+        gold = json.loads(_text(example["gold"]))
+        if is_target:
+            return gold
+        about = {
+            "id": _text(example["id"]),
+            "implicit": _flag(example["implicit"]),
+            "multiple": _flag(example["multiple"]),
+            "hard": _flag(example["hard"]),
+        }
+        text = _text(example["text"])
+        return prediction_row(task, _kind(kind), output, gold, text, **about)
+
+    return postprocess
+
+
+def make_metric(kind: Kind | Callable[[], Kind]):
+    """Returns a SeqIO metric function over gold units and prediction rows."""
+
+    def opinion_f1(targets: list[list[Unit]], predictions: list[Row]) -> dict[str, float]:
+        if len(targets) != len(predictions):
+            raise ValueError(f"{len(targets)} targets, {len(predictions)} predictions")
+        return score(predictions, _kind(kind))
+
+    return opinion_f1
+
+
+def _kind(kind: Kind | Callable[[], Kind]) -> Kind:
+    return kind if isinstance(kind, Kind) else kind()
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _flag(value: Any) -> bool | None:
+    """-1 stands for *not annotated*."""
+    return None if int(value) < 0 else bool(int(value))

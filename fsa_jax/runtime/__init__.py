@@ -1,0 +1,1 @@
+"""Where it runs: run directories, files, hosts, signals, caches."""

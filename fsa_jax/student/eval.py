@@ -1,0 +1,61 @@
+"""``t5x eval``: a finished student scored on benchmark tasks."""
+
+from collections.abc import Callable
+
+from etils import epath
+
+from fsa_jax.decoding import answering
+from fsa_jax.decoding.search import DecodingConfig
+from fsa_jax.model.network import T5Config
+from fsa_jax.runtime import hosts
+from fsa_jax.student.load import load
+
+
+def evaluate_checkpoint(
+    model: T5Config,
+    mixture_or_task_name: str,
+    checkpoint_path: str,
+    output_dir: str,
+    splits: tuple[str, ...],
+    decoding: DecodingConfig | None = None,
+    use_cached: bool = False,
+    say: Callable[[str], object] = hosts.say,
+) -> dict[str, dict[str, float]]:
+    """Scores a student on splits of a task or of a mixture's tasks.
+
+    Args:
+      model: The student.
+      mixture_or_task_name: A registered SeqIO name; tasks without metrics are left out.
+      checkpoint_path: Run directory, checkpoint or Hugging Face folder.
+      output_dir: Gets ``inference_eval/<task>-<split>-metrics.jsonl`` and the predictions.
+      splits: Splits to score.
+      decoding: How to decode.
+      use_cached: Read the tasks' SeqIO cache.
+      say: Gets a line for each result.
+
+    Returns:
+      The metrics by ``<task>/<split>``.
+
+    Raises:
+      ValueError: Unknown name or split, or no task with metrics.
+      FileNotFoundError: No checkpoint.
+    """
+    tasks = answering.evaluated_tasks(mixture_or_task_name)
+    student = load(checkpoint_path, mixture_or_task_name, model=model, say=say)
+    results = {}
+    for task in tasks:
+        for split in splits:
+            result = answering.evaluate_task(
+                student.params,
+                student.config,
+                task,
+                split,
+                decoding or DecodingConfig(),
+                use_cached,
+            )
+            if hosts.is_first():
+                folder = str(epath.Path(output_dir) / "inference_eval")
+                path = answering.write_result(result, folder, f"{task.name}-{split}", student.step)
+                say(f"{task.name} {split}: {result.summary()}  → {path}")
+            results[f"{task.name}/{split}"] = result.metrics
+    return results

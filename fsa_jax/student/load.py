@@ -1,0 +1,116 @@
+"""The one way to load a finished student: its size, its parameters, its task.
+
+A run directory tells all that is needed in its ``manifest.json``: the student's size and the task
+it was trained on (whose vocabulary it speaks).
+"""
+
+import dataclasses
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import seqio
+from etils import epath
+
+from fsa_jax.data.providers import get_provider
+from fsa_jax.huggingface import weights
+from fsa_jax.model import network, partitioning
+from fsa_jax.model.network import T5Config
+from fsa_jax.training import checkpoints, restore
+
+
+@dataclasses.dataclass(frozen=True)
+class Student:
+    """A student ready to answer.
+
+    Attributes:
+      params: Its parameters.
+      config: Its size and kind, without dropout.
+      task: The task or mixture that it speaks the vocabulary of.
+      facts: What its run's manifest says; empty for weights of elsewhere.
+      step: Updates of the checkpoint that was read; 0 for weights of elsewhere.
+    """
+
+    params: Any
+    config: T5Config
+    task: seqio.Task | seqio.Mixture
+    facts: dict[str, Any]
+    step: int
+
+    @property
+    def vocabulary(self) -> seqio.Vocabulary:
+        """The vocabulary of inputs and targets."""
+        return self.task.output_features["targets"].vocabulary
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def load(
+    checkpoint: str,
+    task: str | None = None,
+    *,
+    module: str | None = None,
+    model: T5Config | None = None,
+    say: Callable[[str], object] = _to_stderr,
+) -> Student:
+    """Reads a student from a run directory, one of its checkpoints, or a Hugging Face folder.
+
+    Args:
+      checkpoint: Where it lies.
+      task: A registered SeqIO name; None for the one that the run was trained on.
+      module: What to import so that the name is registered; None where it is already.
+      model: Its size and kind; None for what the run's manifest or the HF config says.
+      say: Gets one line that tells what was read.
+
+    Returns:
+      The student, its parameters on the devices.
+
+    Raises:
+      FileNotFoundError: There is no student.
+      ValueError: The task is not known or not told, or the weights are those of another model.
+    """
+    if module:
+        importlib.import_module(module)
+    facts = read_facts(checkpoint)
+    name = task or facts.get("mixture_or_task_name")
+    if not name:
+        raise ValueError(f"{checkpoint} does not tell its task: give --task")
+    provider = get_provider(name)
+    config = (model or _told_config(checkpoint, facts)).without_dropout()
+    boxed = jax.eval_shape(lambda: network.init_params(config, jax.random.key(0)))
+    abstract = partitioning.abstract(boxed, partitioning.make_mesh(), partitioning.axis_rules())
+    params, found = restore.load_params(checkpoint, config, abstract, say)
+    say(f"restored: weights of {found}")
+    return Student(params, config, provider, facts, _step_of(checkpoint))
+
+
+def _told_config(checkpoint: str, facts: dict[str, Any]) -> T5Config:
+    if "model" in facts:
+        return T5Config(**facts["model"])
+    if (epath.Path(checkpoint) / "config.json").exists():
+        return weights.config_from_hf(checkpoint)
+    checkpoints.find_checkpoint(checkpoint)
+    raise ValueError(f"{checkpoint} lacks the run's manifest.json, so its size is not known")
+
+
+def _step_of(checkpoint: str) -> int:
+    """The step in a checkpoint's name, 0 for weights without one."""
+    try:
+        return int(checkpoints.find_checkpoint(checkpoint).name.rsplit("_", 1)[1])
+    except (FileNotFoundError, ValueError, IndexError):
+        return 0
+
+
+def read_facts(checkpoint: str) -> dict[str, Any]:
+    """The manifest of the run that a path is, or lies in; empty where there is none."""
+    folder = epath.Path(checkpoint)
+    for place in (folder, folder.parent):
+        path = place / "manifest.json"
+        if path.exists():
+            return json.loads(path.read_text())
+    return {}

@@ -1,0 +1,1 @@
+"""Learning: the loop, its step, optimizers, evaluation and checkpoints."""

@@ -1,0 +1,212 @@
+"""Whole training runs on a task made here: resuming, stopping, evaluating, failing clearly."""
+
+import dataclasses
+import functools
+import json
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import seqio
+import tensorflow as tf
+
+from fsa_jax.data import batches
+from fsa_jax.decoding import search
+from fsa_jax.model import network
+from fsa_jax.training import config, loop, optimizers, restore, schedules
+
+VOCABULARY = seqio.ByteVocabulary(extra_ids=0)
+FEATURES = {name: seqio.Feature(VOCABULARY, add_eos=True) for name in ("inputs", "targets")}
+WORDS = ["good", "bad", "fine", "poor"]
+CONFIG = network.T5Config(
+    vocab_size=264,
+    emb_dim=16,
+    num_heads=2,
+    head_dim=8,
+    mlp_dim=32,
+    num_encoder_layers=1,
+    num_decoder_layers=1,
+)
+
+
+def _examples(split, shuffle_files=False, seed=None):
+    count = {"train": 48, "validation": 8, "test": 8}[split]
+    words = [WORDS[i % len(WORDS)] for i in range(count)]
+    return tf.data.Dataset.from_tensor_slices(
+        {"inputs": [f"{word} {i}" for i, word in enumerate(words)], "targets": words}
+    )
+
+
+def _exact(targets, predictions):
+    return {
+        "f1": 100.0 * float(np.mean([t == p for t, p in zip(targets, predictions, strict=True)]))
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def echo_task():
+    """A task that asks for the first word of its input."""
+    name = "echo_for_train"
+    seqio.TaskRegistry.add(
+        name,
+        source=seqio.FunctionDataSource(_examples, splits=("train", "validation", "test")),
+        preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
+        output_features=FEATURES,
+        metric_fns=[_exact],
+    )
+    yield name
+    seqio.TaskRegistry.remove(name)
+
+
+def run(model_dir, task, *, steps=6, metrics=False, packed=True, rate=1e-2, **more):
+    lengths = {"inputs": 32, "targets": 24} if packed else {"inputs": None, "targets": None}
+    settings = {
+        "data": batches.DataConfig(task, lengths, batch_size=8, pack=packed),
+        "optimizer": optimizers.rms_scaled_adamw,
+        "learning_rate": functools.partial(schedules.cosine, peak=rate),
+        "total_steps": steps,
+        "evaluation": config.EvaluationConfig(
+            period=3,
+            metrics=metrics,
+            decoding=search.DecodingConfig(max_length=8),
+            best_metric="f1" if metrics else None,
+            final_splits=("test",) if metrics else (),
+        ),
+        "checkpoint": config.CheckpointConfig(period=2, keep=None),
+        "log_period": 2,
+        **more,
+    }
+    return loop.train(CONFIG, str(model_dir), **settings)
+
+
+def params_of(model_dir, step):
+    abstract = jax.eval_shape(
+        lambda: loop.train_step.nn.unbox(network.init_params(CONFIG, jax.random.key(0)))
+    )
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    abstract = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), abstract
+    )
+    path = os.path.join(model_dir, f"checkpoint_{step}")
+    return jax.device_get(restore.load_params(path, CONFIG, abstract, print)[0])
+
+
+def rows(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_going_on_equals_never_having_stopped(tmp_path, echo_task, capsys):
+    fixed = functools.partial(schedules.cosine, peak=1e-2)
+
+    def schedule(steps):
+        return fixed(steps=6)  # the same one, however far this start goes
+
+    run(tmp_path / "whole", echo_task, learning_rate=schedule)
+    run(tmp_path / "halves", echo_task, steps=4, learning_rate=schedule)
+    run(tmp_path / "halves", echo_task, learning_rate=schedule)
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        params_of(tmp_path / "halves", 6),
+        params_of(tmp_path / "whole", 6),
+    )
+    assert f"resuming this run from {tmp_path}/halves/checkpoint_4" in capsys.readouterr().out
+
+
+def test_a_run_leaves_the_files_of_its_contract(tmp_path, echo_task):
+    results = run(tmp_path, echo_task, metrics=True, packed=False)
+    assert {"loss", "f1", "test/f1"} <= results.keys()
+    log = rows(tmp_path / "train" / "metrics.jsonl")
+    assert [row["step"] for row in log] == [2, 4, 6]
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert {"mfu", "goodput", "input_wait", "target_tokens_per_second"} <= log[0].keys()
+    history = rows(tmp_path / "inference_eval" / f"{echo_task}-metrics.jsonl")
+    assert [row["step"] for row in history] == [3, 6]
+    predictions = rows(tmp_path / "inference_eval" / f"{echo_task}-000006.jsonl")
+    assert len(predictions) == 8
+    assert predictions[0]["target"] == "good"
+    assert (tmp_path / "inference_eval" / f"{echo_task}-test-metrics.jsonl").exists()
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["mixture_or_task_name"] == echo_task
+    assert network.T5Config(**manifest["model"]) == CONFIG
+    assert list((tmp_path / "train").glob("events.out.tfevents*"))
+
+
+def test_initial_weights_come_without_optimizer_and_data(tmp_path, echo_task, capsys):
+    run(tmp_path / "first", echo_task, steps=2)
+    run(
+        tmp_path / "second",
+        echo_task,
+        steps=1,
+        optimizer=optimizers.adamw,
+        rate=0.0,
+        checkpoint=config.CheckpointConfig(initial_path=str(tmp_path / "first")),
+    )
+    assert "initial weights of" in capsys.readouterr().out
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        params_of(tmp_path / "second", 1),
+        params_of(tmp_path / "first", 2),
+    )
+
+
+def test_sigterm_saves_and_exits_with_success(tmp_path, echo_task, capsys, monkeypatch):
+    check = loop._Run._check_finite
+
+    def after_three(self, previous):
+        if previous and previous[0] == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return check(self, previous)
+
+    monkeypatch.setattr(loop._Run, "_check_finite", after_three)
+    with pytest.raises(SystemExit) as stop:
+        run(tmp_path, echo_task, checkpoint=config.CheckpointConfig(period=100))
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    step = int(out.split("stopped at step ")[1].split(";")[0])
+    assert 3 <= step < 6
+    assert (tmp_path / f"checkpoint_{step}" / "state").is_dir()
+    assert "the same command goes on" in out
+
+
+def test_loss_that_is_not_finite_names_step_examples_and_checkpoint(tmp_path, echo_task):
+    def schedule(steps):
+        return lambda count: jnp.where(count < 3, 1e-3, jnp.inf)
+
+    # The update of step 3 breaks the parameters; its own loss is still finite.
+    with pytest.raises(FloatingPointError, match=r"step 3 is not finite: loss [\d.]+, ") as error:
+        run(tmp_path, echo_task, learning_rate=schedule)
+    assert f"{echo_task}[" in str(error.value)
+    assert "checkpoint_2" in str(error.value)
+
+
+def test_profile_steps_leave_a_trace(tmp_path, echo_task):
+    run(tmp_path, echo_task, profile_steps=(1, 2), steps=2)
+    assert list((tmp_path / "profile").rglob("*.xplane.pb"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"total_steps": None}, "TRAIN_STEPS or TRAIN_EPOCHS"),
+        ({"parallel": config.ParallelConfig(micro_batches=2)}, "multiple of 16"),
+    ],
+)
+def test_settings_that_do_not_fit_end_in_one_line(tmp_path, echo_task, settings, message):
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path, echo_task, **settings)
+
+
+def test_vocabulary_larger_than_the_embedding_is_refused(tmp_path, echo_task):
+    small = dataclasses.replace(CONFIG, vocab_size=128)
+    with pytest.raises(ValueError, match="259 ids but the embedding only 128 rows"):
+        loop.train(
+            small,
+            str(tmp_path),
+            batches.DataConfig(echo_task, {"inputs": 32, "targets": 24}, batch_size=8),
+            optimizers.adamw,
+            functools.partial(schedules.linear, peak=1e-3),
+            total_steps=1,
+        )
