@@ -1,0 +1,368 @@
+"""The directory of one run: every path in it, and what it tells to whoever comes later.
+
+Layout and names are T5X's (``docs/formats.md``):
+
+    config.gin  manifest.json  status.json  checkpoint_<step>/  profile/
+    train/metrics.jsonl                    what training logged, a row each
+    training_eval/<task>/                  TensorBoard events of the loss on a split
+    inference_eval/<name>-metrics.jsonl    scores, a row for each step
+    inference_eval/<name>-<step>.jsonl     predictions of that step
+
+where ``<name>`` is ``<task>`` for the development split and ``<task>-<split>`` for any other.
+Nobody else spells these paths. Knows neither JAX nor TensorFlow.
+"""
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal
+
+from etils import epath
+
+PREFIX = "checkpoint"
+_STEP_DIGITS = 6
+_METRICS = "-metrics.jsonl"
+_STATES = ("running", "stopped", "finished", "failed")
+State = Literal["running", "stopped", "finished", "failed"]
+Row = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """How a run stands, or how it ended.
+
+    Attributes:
+      state: ``running`` (or killed without a word), ``stopped`` in good order (the same command
+        goes on), ``finished`` or ``failed``.
+      step: Updates made so far.
+      steps: Updates of the whole run.
+      reason: Why it stopped or failed.
+    """
+
+    state: State
+    step: int
+    steps: int
+    reason: str = ""
+
+
+def absolute(path: str | os.PathLike[str]) -> epath.Path:
+    """Makes a path absolute, ``~`` expanded; a URL is so already, and epath would break it."""
+    text = os.fspath(path)
+    if "://" in text:
+        return epath.Path(text)
+    return epath.Path(os.path.abspath(os.path.expanduser(text)))
+
+
+class RunDirectory:
+    """Paths of a run, and readers and writers of its files.
+
+    Args:
+      path: The directory, which may not be there yet; a URL such as ``gs://…`` is fine.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = absolute(path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    # ------------------------------------------------------------------ paths
+
+    @property
+    def training_log(self) -> epath.Path:
+        """What training logged, JSON lines."""
+        return self.path / "train" / "metrics.jsonl"
+
+    @property
+    def profile(self) -> epath.Path:
+        """Folder of profiler traces."""
+        return self.path / "profile"
+
+    def events(self, name: str) -> epath.Path:
+        """Folder of the TensorBoard events of ``train``, ``training_eval/<task>``, ….
+
+        Args:
+          name: The folder below the run directory.
+        """
+        return self.path / name
+
+    def checkpoint(self, step: int) -> epath.Path:
+        """The folder of a step's checkpoint, whether it is there or not."""
+        return self.path / f"{PREFIX}_{step}"
+
+    @staticmethod
+    def name(task: str, split: str | None = None) -> str:
+        """What an evaluation's files are named after: ``split`` is None for the development one."""
+        return task if split is None else f"{task}-{split}"
+
+    def _evaluation(self, file: str) -> epath.Path:
+        return self.path / "inference_eval" / file
+
+    def _predictions_file(self, name: str, step: int) -> epath.Path:
+        return self._evaluation(f"{name}-{step:0{_STEP_DIGITS}d}.jsonl")
+
+    # ------------------------------------------------------------------ what a run tells
+
+    def manifest(self) -> Row:
+        """Returns what it takes to repeat the run; empty where there is no manifest.
+
+        Raises:
+          ValueError: The file is torn, or another program's.
+        """
+        return _read_object(self.path / "manifest.json")
+
+    def status(self) -> Status | None:
+        """Returns how the run stands; None where it never said.
+
+        Raises:
+          ValueError: The file is torn, or another program's.
+        """
+        path = self.path / "status.json"
+        fields = _read_object(path)
+        if not fields:
+            return None
+        try:
+            known = {field.name: fields[field.name] for field in dataclasses.fields(Status)}
+            status = Status(**known)
+        except KeyError as error:
+            raise ValueError(f"{path} is no run's status: it lacks {error}") from error
+        if status.state not in _STATES:
+            raise ValueError(f"{path}: state {status.state!r} is none of {', '.join(_STATES)}")
+        return status
+
+    def training_rows(self) -> list[Row]:
+        """Returns what training logged, in order, each step once (the last row that was written).
+
+        Raises:
+          FileNotFoundError: There is no training log: this is no run directory.
+          ValueError: A line other than the last is no JSON object.
+        """
+        if not self.training_log.exists():
+            raise FileNotFoundError(f"{self} is no run directory: it lacks train/metrics.jsonl")
+        by_step = {row["step"]: row for row in _read_rows(self.training_log, "step")}
+        return [by_step[step] for step in sorted(by_step)]
+
+    def evaluations(self) -> dict[str, list[Row]]:
+        """Returns the scores by name (see ``name``), a row with its ``step`` for each evaluation."""
+        folder = self.path / "inference_eval"
+        files = sorted(folder.glob(f"*{_METRICS}")) if folder.is_dir() else []
+        return {file.name.removesuffix(_METRICS): list(_read_rows(file, "step")) for file in files}
+
+    def metrics(self, task: str, split: str | None = None) -> list[Row]:
+        """Returns the scores of a task on a split, a row for each evaluated step, in order.
+
+        Args:
+          task: Name of the task.
+          split: Its split; None for the development one.
+        """
+        path = self._evaluation(f"{self.name(task, split)}{_METRICS}")
+        rows = _read_rows(path, "step") if path.exists() else ()
+        return sorted(rows, key=lambda row: row["step"])
+
+    def predictions(
+        self, task: str, split: str | None = None, step: int | None = None
+    ) -> epath.Path:
+        """Returns the file of predictions of a task on a split.
+
+        Args:
+          task: Name of the task.
+          split: Its split; None for the development one.
+          step: Whose answers; None for the best checkpoint's where they are there, else the latest.
+
+        Raises:
+          FileNotFoundError: There is none.
+        """
+        name = self.name(task, split)
+        if step is not None:
+            path = self._predictions_file(name, step)
+            if not path.exists():
+                raise FileNotFoundError(f"{path} does not exist: step {step} was not evaluated")
+            return path
+        best = self.best_step()
+        if best is not None and self._predictions_file(name, best).exists():
+            return self._predictions_file(name, best)
+        steps = [row["step"] for row in self.metrics(task, split)]
+        for step in reversed(steps):
+            if self._predictions_file(name, step).exists():
+                return self._predictions_file(name, step)
+        raise FileNotFoundError(f"{self} holds no predictions of {name}")
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def steps(self) -> list[int]:
+        """Returns the steps of the complete checkpoints, in order."""
+        return sorted(step for step, folder in self._folders() if is_checkpoint(folder))
+
+    def incomplete(self) -> list[epath.Path]:
+        """Returns the folders that are named like checkpoints and hold none."""
+        return sorted(folder for _, folder in self._folders() if not is_checkpoint(folder))
+
+    def _folders(self) -> Iterator[tuple[int, epath.Path]]:
+        for child in self.path.iterdir() if self.path.is_dir() else ():
+            step = child.name.removeprefix(f"{PREFIX}_")
+            if child.name.startswith(f"{PREFIX}_") and step.isdecimal():
+                yield int(step), child
+
+    def latest_step(self) -> int | None:
+        """Returns the step of the newest complete checkpoint, or None."""
+        steps = self.steps()
+        return steps[-1] if steps else None
+
+    def best_step(self) -> int | None:
+        """Returns the step whose checkpoint scored highest on the development split.
+
+        None where the run keeps no best checkpoint (its manifest names no ``best_metric``) or has
+        none yet.
+        """
+        scores = self.best_scores()
+        return max(scores, key=lambda step: (scores[step], -step)) if scores else None
+
+    def best_scores(self) -> dict[int, float]:
+        """Returns what the best checkpoint is told by, for each checkpoint that was scored."""
+        # Runs made before the manifest told it were fine-tunings by F1, or kept no metrics.
+        metric = self.manifest().get("best_metric", "f1")
+        scores = {}
+        for step in self.steps() if metric else ():
+            # What Orbax was given with the checkpoint.
+            found = _read_object(self.checkpoint(step) / "metrics" / "metrics")
+            if metric in found:
+                scores[step] = float(found[metric])
+        return scores
+
+    # ------------------------------------------------------------------ writing
+
+    def write_config(self, text: str) -> None:
+        """Keeps the resolved gin configuration."""
+        self._write("config.gin", text)
+
+    def write_manifest(self, facts: Mapping[str, Any]) -> None:
+        """Writes what it takes to repeat the run.
+
+        Args:
+          facts: JSON-able facts.
+        """
+        self._write("manifest.json", json.dumps(facts, indent=2) + "\n")
+
+    def write_status(self, status: Status) -> None:
+        """Writes how the run stands."""
+        self._write("status.json", json.dumps(dataclasses.asdict(status)) + "\n")
+
+    def write_evaluation(
+        self, name: str, step: int, metrics: Mapping[str, float], rows: Iterable[Mapping[str, Any]]
+    ) -> epath.Path:
+        """Writes the predictions of a step, and its scores beside those of other steps.
+
+        Args:
+          name: See ``name``.
+          step: Whose answers they are.
+          metrics: The scores.
+          rows: A JSON-able dict for each example.
+
+        Returns:
+          The path of the predictions.
+        """
+        path = self._predictions_file(name, step)
+        write_jsonl(path, rows)
+        history = self._evaluation(f"{name}{_METRICS}")
+        kept = [row for row in _read_rows(history, "step") if row["step"] != step]
+        write_jsonl(history, [*kept, {"step": step, **metrics}])
+        return path
+
+    def open_training_log(self) -> "JsonLines":
+        """Opens the training log to append to; a line that a kill has torn is taken off first."""
+        return JsonLines(self.training_log)
+
+    def _write(self, name: str, text: str) -> None:
+        _write_whole(self.path / name, text)
+
+
+class JsonLines:
+    """Appends rows to a file of JSON lines, each flushed whole.
+
+    Args:
+      path: The file; a last line without its end, as a kill leaves it, is taken off.
+    """
+
+    def __init__(self, path: epath.Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            content = path.read_bytes()
+            whole = content[: content.rfind(b"\n") + 1]
+            if whole != content:
+                _write_whole(path, whole.decode("utf-8"))
+        self._file = path.open("a")
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Appends one row."""
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+
+def is_checkpoint(folder: epath.Path) -> bool:
+    """Whether a folder holds a complete checkpoint, ours or T5X's."""
+    state = folder / "state"
+    return state.is_dir() and any(state.iterdir())
+
+
+def run_of(path: str | os.PathLike[str]) -> RunDirectory:
+    """Returns the run that a path is, or that a checkpoint's path lies in."""
+    folder = absolute(path)
+    inside = folder.name.startswith(f"{PREFIX}_") and not (folder / "manifest.json").exists()
+    return RunDirectory(folder.parent if inside else folder)
+
+
+def write_jsonl(path: epath.Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Writes rows as JSON lines; the file is whole or absent.
+
+    Args:
+      path: Where; folders are made.
+      rows: JSON-able but for bytes and arrays, which become texts and lists.
+    """
+    lines = (json.dumps(row, ensure_ascii=False, default=_plain) + "\n" for row in rows)
+    _write_whole(path, "".join(lines))
+
+
+def _plain(value: Any) -> Any:
+    """Bytes and arrays as JSON values."""
+    return value.decode() if isinstance(value, bytes) else value.tolist()
+
+
+def _write_whole(path: epath.Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def _read_object(path: epath.Path) -> Row:
+    """The object of a JSON file; empty where there is none."""
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON (is it cut off?): {error}; remove it") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} holds no JSON object: another program's file?")
+    return found
+
+
+def _read_rows(path: epath.Path, needed: str) -> Iterator[Row]:
+    """The rows of a file of JSON lines; a last line that a kill has torn is passed over."""
+    lines = path.read_text().split("\n") if path.exists() else []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            row[needed]
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines):  # without its newline
+                return
+            raise ValueError(f"{path}:{number}: no row with {needed!r}: {line[:60]!r}") from error
+        yield row
