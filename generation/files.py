@@ -5,7 +5,6 @@ And writing files so that no half-written one is ever seen.
 
 import contextlib
 import errno
-import gzip
 import hashlib
 import json
 import os
@@ -14,6 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+
+from generation import packed
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -33,14 +34,6 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise FileExistsError(f"{path} is a folder; name a file as --output")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; name another --output, or pass --overwrite")
-
-
-@contextlib.contextmanager
-def open_bytes(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a file for reading bytes, unpacking ``.gz`` on the fly."""
-    require_file(path)
-    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
-        yield stream  # type: ignore[misc]
 
 
 def parse_object(line: bytes) -> dict[str, Any]:
@@ -67,12 +60,17 @@ def parse_object(line: bytes) -> dict[str, Any]:
 def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yields (line number from 1, line) for the lines that are not blank.
 
-    A byte-order mark is dropped.
+    A byte-order mark is dropped, and what is packed is unpacked on the way.
 
     Lines end at the newline character only: reviews hold other characters that
     ``str.splitlines`` would split at.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        packed.UnusableFileError: it is damaged, or no text.
     """
-    with open_bytes(path) as stream:
+    require_file(path)
+    with packed.opened(path) as stream:
         for number, line in enumerate(stream, 1):
             if number == 1:
                 line = line.removeprefix(_BOM)

@@ -4,6 +4,7 @@ They are reviews and ledger rows, both one JSON object a line.
 """
 
 import dataclasses
+import hashlib
 import json
 import math
 import re
@@ -22,6 +23,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def clean_unicode(text: str) -> str:
     """Returns ``text`` with what no UTF-8 file can hold (lone surrogates) replaced by U+FFFD."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def id_fingerprint(review_id: str) -> int:
+    """Returns 64 bits that tell review ids apart, for counting them in little memory."""
+    digest = hashlib.blake2b(review_id.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "big")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,11 +75,14 @@ class Review:
                 f"field {missing[0]!r} is missing; a review needs review_id, domain, rating, text, "
                 "source"
             )
+        for name, kinds in (("review_id", str | int), ("domain", str), ("text", str)):
+            if isinstance(row[name], bool) or not isinstance(row[name], kinds):
+                raise ValueError(f"field {name!r} is a JSON {type(row[name]).__name__}, not a text")
         try:
             rating = float(row["rating"])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ValueError(
-                f"field 'rating' is {row['rating']!r}; use a number from 1.0 to 5.0"
+                f"field 'rating' is {str(row['rating'])[:40]}; use a number from 1.0 to 5.0"
             ) from None
         text, review_id = clean_unicode(str(row["text"])), clean_unicode(str(row["review_id"]))
         return cls(review_id, str(row["domain"]), rating, text, str(row.get("source") or "unknown"))

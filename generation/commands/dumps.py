@@ -22,16 +22,23 @@ def _reviews() -> None:
 class Origin:
     """Where reviews come from."""
 
-    source: Annotated[str, typer.Option(help="yelp, amazon or table (csv and JSON lines).")]
-    businesses: Annotated[Path | None, typer.Option(help="yelp: business file, or the .tar.")] = (
-        None
-    )
+    source: Annotated[str, typer.Option(help="yelp, amazon or table (csv, tsv, JSON lines).")]
+    businesses: Annotated[
+        Path | None, typer.Option(help="yelp: business file, or the archive.")
+    ] = None
     products: Annotated[Path | None, typer.Option(help="amazon: metadata file.")] = None
     category: Annotated[str | None, typer.Option(help="Default Restaurants or Laptops.")] = None
     domain: Annotated[str | None, typer.Option(help="table: restaurant or laptop.")] = None
     columns: Annotated[
         str, typer.Option(help="table: text=NAME,rating=NAME and, if any, id=NAME,title=NAME.")
     ] = "text=text,rating=rating"
+    lowest_rating: Annotated[
+        int | None,
+        typer.Option(help="table: 0 where ratings are labels 0 to 4; else 1.", min=0, max=1),
+    ] = None
+    encoding: Annotated[
+        str | None, typer.Option(help="table: of the text, such as cp1252; default UTF-8.")
+    ] = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +75,7 @@ class Filters:
 @flags.grouped
 def reviews_collect(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FILE…", help="Review dumps: .json, .csv, .gz, .tar.")
+        list[Path], typer.Argument(metavar="FILE…", help="Review dumps, packed or not.")
     ],
     output: Annotated[Path, typer.Option(help="JSON lines to write.")],
     origin: Origin,
@@ -104,6 +111,8 @@ def reviews_collect(
     printing.table(f"Reviews in {output}", ("what", "number"), [*rows, ("written", report.written)])
     stars = [(f"{star}", report.before[star], report.after[star]) for star in range(1, 6)]
     printing.table("Stars", ("stars", "before filters", "written"), stars)
+    for note in report.notes:
+        typer.echo(f"note: {note}", err=True)
     if draw.count is not None and report.written < draw.count:
         typer.echo(f"note: only {report.written:,} of {draw.count:,} reviews are there", err=True)
     printing.next_step(

@@ -11,7 +11,22 @@ from generation import quality
 from generation.records import clean_unicode
 
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
+_COMMENT = re.compile(r"<!--.{0,2000}?-->", re.DOTALL)
 _BREAK = re.compile(r"<\s*(?:br|/p|/div|/li)\s*/?>", re.IGNORECASE)
+# What stands escaped may be meant as text ("press &lt;Enter&gt;"), so that only the elements which
+# shape a text, and which no reviewer writes about, are taken for markup there.
+_SHAPING_TAG = re.compile(
+    r"</?(?:a|abbr|b|big|blockquote|center|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|s|small"
+    r"|span|strike|strong|sub|sup|table|tbody|td|th|tr|tt|u|ul)(?:\s[^<>]{0,200})?/?>",
+    re.IGNORECASE,
+)
+# Only with the semicolon: HTML's older forms without it would turn "this&amount" into "this&ount".
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+# Dumps escape what was escaped; more rounds than this are no accident of a dump.
+_MOST_ESCAPES = 5
+# Amazon's marks for a video and for a product named in a review.
+_VIDEO = re.compile(r"\[\[VIDEO_?ID:[^\[\]]{0,100}\]\]")
+_PRODUCT = re.compile(r"\[\[ASIN:\s*\w{10}\s*([^\[\]]{0,300})\]\]")
 _SPACES = re.compile(r"[^\S\n]+")
 _BLANKS = re.compile(r"\s*\n\s*\n\s*")
 _ASCII_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -39,13 +54,17 @@ class Limits:
 def clean(text: str) -> str:
     """Returns a text without HTML, control characters and needless white space.
 
-    The words stay as they are.
+    Markup and entities may be escaped, once or several times. The words stay as they are.
     """
     text = clean_unicode(text)
     if "<" in text:
-        text = _TAG.sub("", _BREAK.sub("\n", text))
+        text = _TAG.sub("", _BREAK.sub("\n", _COMMENT.sub("", text)))
     if "&" in text:
-        text = html.unescape(text)
+        text = unescape(text)
+        if "<" in text:
+            text = _SHAPING_TAG.sub("", _BREAK.sub("\n", _COMMENT.sub("", text)))
+    if "[[" in text:
+        text = _PRODUCT.sub(r"\1", _VIDEO.sub("", text))
     text = _LINE_ENDS.sub("\n", text)
     if not text.isascii():
         text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in _CONTROL)
@@ -53,6 +72,16 @@ def clean(text: str) -> str:
         text = _ASCII_CONTROL.sub("", text)
     text = _BLANKS.sub("\n\n", _SPACES.sub(" ", text))
     return text.strip()
+
+
+def unescape(text: str) -> str:
+    """Returns a text with its HTML entities as characters, however often they were escaped."""
+    for _ in range(_MOST_ESCAPES):
+        plain = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
+        if plain == text:
+            break
+        text = plain
+    return text
 
 
 # Controls, unassigned and private characters. Format characters stay: emoji are joined by them.

@@ -1,14 +1,15 @@
 """Collects reviews: cleans what a source tells, drops duplicates, samples by rating.
 
 Two passes keep memory small. The first writes what passed the filters to a temporary file, and
-remembers 17 bytes a review: a fingerprint, a random key and the stars. The second copies the
-chosen ones.
+remembers 25 bytes a review: fingerprints of text and id, a random key and the stars. The second
+copies the chosen ones.
 """
 
 import array
 import collections
 import dataclasses
 import hashlib
+import itertools
 import json
 import math
 import re
@@ -19,7 +20,7 @@ from typing import IO
 import numpy as np
 
 from generation import files
-from generation.records import Review
+from generation.records import Review, id_fingerprint
 from generation.reviews import cleaning
 from generation.reviews.sources import Candidate, Dropped
 
@@ -46,7 +47,10 @@ class Sampling:
 
 @dataclasses.dataclass
 class Report:
-    """What became of the lines: ``lines`` = sum of ``dropped`` + ``written``, always."""
+    """What became of the lines: ``lines`` = sum of ``dropped`` + ``written``, always.
+
+    ``notes`` are sentences that the user should read.
+    """
 
     lines: int = 0
     written: int = 0
@@ -54,6 +58,7 @@ class Report:
     before: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
     after: collections.Counter[int] = dataclasses.field(default_factory=collections.Counter)
     first_bad: str = ""
+    notes: list[str] = dataclasses.field(default_factory=list)
 
 
 def scheme_weights(text: str) -> tuple[float, ...]:
@@ -93,7 +98,7 @@ def collect(
         max_bad_fraction: nothing is written where a larger share of the lines is bad.
 
     Raises:
-        ValueError: too many bad lines, or nothing is left.
+        ValueError: too many bad lines, too many ids that come again, or nothing is left.
     """
     report = Report()
     with files.atomic_folder(output.parent, "reviews") as work:
@@ -103,12 +108,12 @@ def collect(
                 report.lines += 1
                 _take(candidate, source, limits, sampling, spool, stream, report)
         _refuse_bad_lines(report, max_bad_fraction)
-        chosen = _choose(spool, sampling, report)
+        chosen = _choose(spool, sampling, report, max_bad_fraction)
         if not chosen.any():
             dropped = ", ".join(f"{name} {n:,}" for name, n in report.dropped.most_common())
             raise ValueError(
-                f"no review of {report.lines:,} lines is left (dropped: {dropped}); check the "
-                "columns and the filters"
+                f"no review of {report.lines:,} lines is left (dropped: {dropped or 'none'}); "
+                "check the columns and the filters"
             )
         with files.atomic_file(output) as stream, spool.path.open("rb") as lines:
             for line, keep, stars in zip(lines, chosen, spool.stars, strict=True):
@@ -126,14 +131,17 @@ def _refuse_bad_lines(report: Report, most: float) -> None:
             f"{bad:,} of {report.lines:,} lines are bad, more than --max-bad-fraction {most:g}; "
             f"the first: {report.first_bad}"
         )
+    if bad:
+        report.notes.append(f"{bad:,} bad lines are left out; the first: {report.first_bad}")
 
 
 class _Spool:
-    """The reviews that passed the filters: on disk, and 17 bytes of each in memory."""
+    """The reviews that passed the filters: on disk, and 25 bytes of each in memory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.fingerprints = array.array("Q")
+        self.ids = array.array("Q")
         self.keys = array.array("d")
         self.stars = array.array("b")
 
@@ -162,6 +170,7 @@ def _take(
     review = Review(candidate.review_id, candidate.domain, candidate.rating, text, source)
     stream.write(review.to_json().encode("utf-8", "replace") + b"\n")
     spool.fingerprints.append(cleaning.fingerprint(text))
+    spool.ids.append(id_fingerprint(review.review_id))
     spool.keys.append(_key(candidate.review_id, sampling.weights[stars - 1], sampling.seed))
     spool.stars.append(stars)
 
@@ -180,16 +189,17 @@ def _key(review_id: str, weight: float, seed: int) -> float:
     return math.log(uniform) / weight
 
 
-def _choose(spool: _Spool, sampling: Sampling, report: Report) -> np.ndarray:
+def _choose(
+    spool: _Spool, sampling: Sampling, report: Report, max_bad_fraction: float
+) -> np.ndarray:
     """Returns which reviews of the spool are taken, bool (n,)."""
-    keys = np.frombuffer(spool.keys, np.float64) if spool.keys else np.empty(0)
+    keys = np.array(spool.keys)
     keep = np.zeros(len(keys), bool)
-    # The first of equal texts stays.
-    _, first = np.unique(
-        np.frombuffer(spool.fingerprints, np.uint64) if len(keys) else keys, return_index=True
-    )
+    # The first of equal texts stays, and of those the first with an id.
+    _, first = np.unique(np.array(spool.fingerprints), return_index=True)
     keep[first] = True
     report.dropped["exact duplicate"] += int(len(keep) - keep.sum())
+    _drop_ids_again(spool, keep, report, max_bad_fraction)
     if sampling.near_duplicates is not None:
         _drop_near_duplicates(spool, sampling.near_duplicates, keep, report)
     weightless = keep & np.isneginf(keys)
@@ -205,6 +215,32 @@ def _choose(spool: _Spool, sampling: Sampling, report: Report) -> np.ndarray:
         report.dropped["not sampled"] += unchosen
     report.dropped = +report.dropped
     return keep
+
+
+def _drop_ids_again(spool: _Spool, keep: np.ndarray, report: Report, most: float) -> None:
+    """Leaves out other texts under an id that is taken, if they are few; says so in any case."""
+    places = np.flatnonzero(keep)
+    _, first = np.unique(np.array(spool.ids)[places], return_index=True)
+    again = np.delete(places, first)
+    if not len(again):
+        return
+    with spool.path.open("rb") as lines:
+        line = next(itertools.islice(lines, int(again[0]), None))
+    words = (
+        f"review ids come again on {len(again):,} of {report.lines:,} lines, such as {_id(line)!r}"
+    )
+    if len(again) > most * report.lines:
+        raise ValueError(
+            f"{words}, more than --max-bad-fraction {most:g}; if the column holds no review ids, "
+            "leave id=… out of --columns"
+        )
+    report.notes.append(f"{words}; the first of each is kept")
+    report.dropped["id again"] += len(again)
+    keep[again] = False
+
+
+def _id(line: bytes) -> str:
+    return json.loads(line)["review_id"]
 
 
 def _drop_near_duplicates(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from generation import dry_run, files
 from generation.records import DOMAINS
-from generation.reviews import cleaning, collecting, sources
+from generation.reviews import cleaning, collecting, sources, tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Source:
     category: str | None = None
     domain: str | None = None
     columns: str = "text=text,rating=rating"
+    lowest_rating: int | None = None
+    encoding: str | None = None
 
     def check(self) -> None:
         """Raises where a flag or a file is missing, before anything is read.
@@ -45,32 +47,54 @@ class Source:
             parse_columns(self.columns)
             if self.domain not in DOMAINS:
                 raise ValueError(f"--source table needs --domain {' or '.join(DOMAINS)}")
+            if self.encoding is not None:
+                tables.check_encoding(self.encoding)
+        elif self.encoding is not None or self.lowest_rating is not None:
+            raise ValueError("--encoding and --lowest-rating go with --source table")
         for path in (*self.paths, self.businesses, self.products):
             if path is not None:
                 files.require_file(path)
+        places = [path.resolve() for path in self.paths]
+        if twice := next((path for path in places if places.count(path) > 1), None):
+            raise ValueError(f"{twice} is named twice")
 
     def candidates(
-        self, progress: Callable[[int, int], None]
+        self, progress: Callable[[int, int], None], say: sources.Say
     ) -> Iterator[sources.Candidate | sources.Dropped]:
-        """Yields the candidates of all files; ``progress`` is told bytes read and bytes in all."""
+        """Yields the candidates of all files.
+
+        Args:
+            progress: told bytes read and bytes in all.
+            say: told what the user should know besides.
+        """
         self.check()
         total = sum(path.stat().st_size for path in self.paths)
         before = 0
         for path in self.paths:
-            yield from self._read(path, _shifted(progress, before, total))
+            yield from self._read(path, _shifted(progress, before, total), say)
             before += path.stat().st_size
 
     def _read(
-        self, path: Path, progress: sources.Progress
+        self, path: Path, progress: sources.Progress, say: sources.Say
     ) -> Iterator[sources.Candidate | sources.Dropped]:
         if self.source == "yelp":
             assert self.businesses is not None  # checked
-            return sources.yelp(path, self.businesses, self.category or "Restaurants", progress)
+            category = self.category or "Restaurants"
+            return sources.yelp(path, self.businesses, category, progress, say)
         if self.source == "amazon":
             assert self.products is not None
-            return sources.amazon(path, self.products, self.category or "Laptops", progress)
+            category = self.category or "Laptops"
+            return sources.amazon(path, self.products, category, progress, say)
         assert self.domain is not None
-        return sources.table(path, self.domain, parse_columns(self.columns), progress)
+        return sources.table(
+            path,
+            self.domain,
+            parse_columns(self.columns),
+            progress,
+            say,
+            lowest=self.lowest_rating,
+            encoding=self.encoding,
+        )
 
 
 def _shifted(progress: Callable[[int, int], None], before: int, total: int) -> sources.Progress:
@@ -84,6 +108,8 @@ def parse_columns(text: str) -> dict[str, str]:
     if any(len(pair) != 2 or pair[0].strip() not in known or not pair[1].strip() for pair in pairs):
         raise ValueError(f"--columns is {text!r}; use text=NAME,rating=NAME,id=NAME,title=NAME")
     columns = {name.strip(): value.strip() for name, value in pairs}
+    if len(columns) < len(pairs):
+        raise ValueError(f"--columns is {text!r}; it names one twice")
     if not {"text", "rating"} <= set(columns):
         raise ValueError(f"--columns is {text!r}; it must name text and rating")
     return columns
@@ -109,10 +135,19 @@ def collect(
 ) -> collecting.Report:
     """Collects with a progress bar; see ``collecting.collect``."""
     source.check()
+    said: list[str] = []
     with _progress() as show:
-        return collecting.collect(
-            source.candidates(show), source.source, output, limits, sampling, max_bad_fraction
+        report = collecting.collect(
+            source.candidates(show, said.append),
+            source.source,
+            output,
+            limits,
+            sampling,
+            max_bad_fraction,
         )
+    # Several files may have one business file, and so one note about it.
+    report.notes[:0] = dict.fromkeys(said)
+    return report
 
 
 @contextlib.contextmanager

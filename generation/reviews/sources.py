@@ -4,23 +4,17 @@ Each source yields a ``Candidate`` per line, or a reason why the line is none; n
 memory but the ids of the businesses or products that are wanted.
 """
 
-import contextlib
-import csv
 import dataclasses
-import gzip
 import hashlib
-import io
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from generation import files
-
-# csv refuses fields longer than 128 KiB; reviews may be.
-csv.field_size_limit(1 << 27)
+from generation import files, packed
+from generation.reviews import cleaning, stars, tables
 
 Progress = Callable[[int], None]
+Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,65 +34,27 @@ class Dropped:
     reason: str
     detail: str = ""
 
+    @classmethod
+    def bad(cls, path: Path, line: int, words: str) -> "Dropped":
+        """Returns a bad line."""
+        return cls("bad line", f"{path}, line {line}: {words}")
 
-@contextlib.contextmanager
-def open_member(path: Path, ending: str, progress: Progress) -> Iterator[IO[bytes]]:
-    """Opens a dump: plain, ``.gz``, or the member of a ``.tar`` (packed or not) whose name ends so.
 
-    Args:
-        path: the dump.
-        ending: end of the member's name in an archive.
-        progress: told the bytes read so far of the file as it lies on disk.
+@dataclasses.dataclass(frozen=True)
+class Fields:
+    """How a dump names what a review is made of; where it has several forms, several names.
+
+    Attributes:
+        text: joined with line ends.
+        rating: the stars.
+        identity: what names the review; an empty tuple where nothing does.
+        made: whether ``identity`` and the text are to be made into an id.
     """
-    files.require_file(path)
-    name = path.name.lower()
-    with path.open("rb") as raw:
-        counted = io.BufferedReader(_Counted(raw, progress), 1 << 20)
-        if ".tar" in name or name.endswith(".tgz"):
-            with tarfile.open(fileobj=counted, mode="r|*") as archive:
-                for member in archive:
-                    if member.isfile() and member.name.endswith(ending):
-                        stream = archive.extractfile(member)
-                        assert stream is not None
-                        yield stream
-                        return
-            raise ValueError(f"{path}: the archive holds no file that ends with {ending}")
-        elif name.endswith(".gz"):
-            with gzip.open(counted, "rb") as unpacked:
-                yield unpacked  # type: ignore[misc]
-        else:
-            yield counted
 
-
-class _Counted(io.RawIOBase):
-    def __init__(self, raw: IO[bytes], progress: Progress) -> None:
-        self.raw, self.progress, self.count = raw, progress, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self.raw.read(len(buffer))
-        buffer[: len(data)] = data
-        self.count += len(data)
-        self.progress(self.count)
-        return len(data)
-
-
-def json_objects(stream: IO[bytes]) -> Iterator[dict[str, Any] | Dropped]:
-    """Yields one object per line; a line that is none becomes ``Dropped``."""
-    try:
-        for number, line in enumerate(stream, 1):
-            if number == 1:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if not line.strip():
-                continue
-            try:
-                yield files.parse_object(line)
-            except ValueError as error:
-                yield Dropped("bad line", f"line {number}: {error}")
-    except (EOFError, gzip.BadGzipFile, tarfile.ReadError) as error:
-        raise ValueError(f"the dump is cut off or damaged ({error}); download it again") from None
+    text: tuple[str, ...]
+    rating: str
+    identity: tuple[str, ...] = ()
+    made: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,173 +63,239 @@ class Join:
 
     Attributes:
         noun: what that is, in one word.
-        key: field of its id, in both files.
-        categories: field of its categories, in its own file.
-        endings: how the review file and its own file are named inside an archive.
+        keys: fields of its id, in both files; the first that a line has counts.
+        categories: fields of its categories, in its own file; all that a line has count.
+        members: the review file and its own file in an archive.
     """
 
     noun: str
-    key: str
-    categories: str
-    endings: tuple[str, str]
+    keys: tuple[str, ...]
+    categories: tuple[str, ...]
+    members: tuple[packed.Member, packed.Member]
 
 
-YELP = Join("business", "business_id", "categories", ("review.json", "business.json"))
-AMAZON = Join("product", "asin", "category", (".json", ".json"))
+YELP = Join(
+    "business",
+    ("business_id",),
+    ("categories",),
+    (packed.Member.ending("review.json"), packed.Member.ending("business.json")),
+)
+_YELP_FIELDS = Fields(("text",), "stars", ("review_id",))
+
+# The dump of 2018 names a product's variant `asin` in both files. That of 2023 joins on what the
+# variants have in common, `parent_asin`; its reviews have both.
+AMAZON = Join(
+    "product",
+    ("parent_asin", "asin"),
+    ("category", "categories", "main_category", "main_cat"),
+    (
+        packed.Member("of reviews (.json, .jsonl)", lambda n: ".json" in n and "meta" not in n),
+        packed.Member("of products (meta….json)", lambda n: ".json" in n and "meta" in n),
+    ),
+)
+# The dumps have no ids; who wrote what about which product, and when, makes one.
+_AMAZON_2018 = Fields(
+    ("reviewText",), "overall", ("asin", "reviewerID", "unixReviewTime"), made=True
+)
+_AMAZON_2023 = Fields(("text",), "rating", ("asin", "user_id", "timestamp"), made=True)
 
 
 def yelp(
-    reviews: Path, businesses: Path, category: str, progress: Progress
+    reviews: Path, businesses: Path, category: str, progress: Progress, say: Say
 ) -> Iterator[Candidate | Dropped]:
     """Reads Yelp's review and business files, or the archive that holds both.
 
     Args:
-        reviews: ``…review.json``, ``.gz`` or the ``.tar``.
+        reviews: ``…review.json``, packed or not, or the archive.
         businesses: ``…business.json``, likewise.
         category: a business is wanted if its categories name this, such as ``Restaurants``.
         progress: told the bytes read of ``reviews``.
+        say: told what the user should know besides.
     """
-    for row in _joined(reviews, businesses, YELP, category, progress):
+    for line, row in _joined(reviews, businesses, YELP, category, progress, say):
         if isinstance(row, Dropped):
             yield row
         else:
-            name = str(row.get("review_id") or "")
-            yield _candidate(row, "restaurant", name, "stars", ("text",))
+            rating = stars.number(row.get(_YELP_FIELDS.rating))
+            yield _candidate(row, reviews, line, "restaurant", rating, _YELP_FIELDS)
 
 
 def amazon(
-    reviews: Path, products: Path, category: str, progress: Progress
+    reviews: Path, products: Path, category: str, progress: Progress, say: Say
 ) -> Iterator[Candidate | Dropped]:
-    """Reads the Amazon reviews and metadata of 2018 (Ni et al. 2019).
+    """Reads the Amazon reviews and metadata of 2018 (Ni et al. 2019) or 2023 (Hou et al. 2024).
 
     Args:
-        reviews: JSON lines of reviews, plain or ``.gz``.
-        products: JSON lines of metadata, plain or ``.gz``.
+        reviews: JSON lines of reviews, packed or not.
+        products: JSON lines of metadata, likewise.
         category: a product is wanted if its categories name this, such as ``Laptops``.
         progress: told the bytes read of ``reviews``.
+        say: told what the user should know besides.
     """
-    fields = ("asin", "reviewerID", "unixReviewTime", "reviewText")
-    for row in _joined(reviews, products, AMAZON, category, progress):
+    for line, row in _joined(reviews, products, AMAZON, category, progress, say):
         if isinstance(row, Dropped):
             yield row
         else:
-            # The dump has no ids; who wrote what about which product, and when, makes one.
-            whole = "\0".join(str(row.get(field)) for field in fields)
-            name = hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:24]
-            yield _candidate(row, "laptop", name, "overall", ("reviewText",))
-
-
-def _joined(
-    reviews: Path, subjects: Path, join: Join, category: str, progress: Progress
-) -> Iterator[dict[str, Any] | Dropped]:
-    """Yields the reviews of the subjects that are in the category."""
-    known, wanted = _ids(subjects, join, category)
-    with open_member(reviews, join.endings[0], progress) as stream:
-        for row in json_objects(stream):
-            if isinstance(row, Dropped):
-                yield row
-            elif (subject := str(row.get(join.key))) not in known:
-                yield Dropped(f"unknown {join.noun}")
-            elif subject not in wanted:
-                yield Dropped("other category")
-            else:
-                yield row
+            fields = _AMAZON_2018 if "overall" in row else _AMAZON_2023
+            rating = stars.number(row.get(fields.rating))
+            yield _candidate(row, reviews, line, "laptop", rating, fields)
 
 
 def table(
-    path: Path, domain: str, columns: dict[str, str], progress: Progress
+    path: Path,
+    domain: str,
+    columns: dict[str, str],
+    progress: Progress,
+    say: Say,
+    *,
+    lowest: int | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Candidate | Dropped]:
-    """Reads a csv file with a header line, or JSON lines.
+    """Reads a csv or tsv file with a header line, or JSON lines, packed or not.
 
     Args:
-        path: ``.csv``, ``.tsv``, ``.jsonl`` or ``.json``, with ``.gz`` or without.
+        path: the file.
         domain: of all its reviews.
         columns: the file's names for ``text``, ``rating`` and, where it has them, ``id`` and
             ``title``.
         progress: told the bytes read.
+        say: told how the file is read where that was guessed.
+        lowest: rating of the worst review, 1 for stars or 0 for labels; None tells by the values.
+        encoding: of the text; None tells by a byte-order mark, and without one it is UTF-8.
+
+    Raises:
+        ValueError: no such columns, or ratings that are no stars.
     """
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    separator = "\t" if ".tsv" in suffixes else ","
     text = (columns["title"], columns["text"]) if "title" in columns else (columns["text"],)
-    with open_member(path, "", progress) as stream:
-        if {".csv", ".tsv"} & set(suffixes):
-            rows = _csv_rows(stream, separator, path, [*text, columns["rating"]])
-        else:
-            rows = json_objects(stream)
-        for number, row in enumerate(rows, 1):
-            if isinstance(row, Dropped):
-                yield row
-                continue
-            name = str(row.get(columns["id"]) or "") if "id" in columns else f"{path.stem}-{number}"
-            yield _candidate(row, domain, name, columns["rating"], text)
-
-
-def _csv_rows(
-    stream: IO[bytes], separator: str, path: Path, needed: list[str]
-) -> Iterator[dict[str, Any] | Dropped]:
-    reader = csv.DictReader(
-        io.TextIOWrapper(stream, "utf-8-sig", "replace", newline=""), delimiter=separator
+    identity = (columns["id"],) if "id" in columns else ()
+    fields = Fields(text, columns["rating"], identity, made=not identity)
+    scale = stars.Scale(path, fields.rating, lowest)
+    layout = tables.Layout(
+        (*text, fields.rating, *identity),
+        fields.rating,
+        lambda value: stars.number(value) is not None,
+        encoding,
     )
-    names = reader.fieldnames or []
-    missing = [name for name in needed if name not in names]
-    if missing:
-        raise ValueError(
-            f"{path}: no column {missing[0]!r}; it has {', '.join(names)}; set --columns"
-        )
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            yield Dropped("bad line", f"line {reader.line_num}: {error}")
-            continue
-        if row is None:
-            return
-        yield row
+    files.require_file(path)
+    with packed.opened(path, packed.DATA, progress, encoding) as stream:
+        for found in tables.read(stream, path, layout, say):
+            if isinstance(found, tables.Fault):
+                yield Dropped.bad(path, found.line, found.words)
+            else:
+                line, row = found
+                rating = scale.stars(row.get(fields.rating))
+                yield _candidate(row, path, line, domain, rating, fields)
+    scale.check()
 
 
-def _ids(path: Path, join: Join, category: str) -> tuple[set[str], set[str]]:
+def _joined(
+    reviews: Path, subjects: Path, join: Join, category: str, progress: Progress, say: Say
+) -> Iterator[tuple[int, dict[str, Any] | Dropped]]:
+    """Yields the reviews of the subjects that are in the category, with their lines."""
+    known, wanted = _ids(subjects, join, category, say)
+    files.require_file(reviews)
+    with packed.opened(reviews, join.members[0], progress) as stream:
+        for found in tables.json_rows(iter(stream)):
+            if isinstance(found, tables.Fault):
+                yield found.line, Dropped.bad(reviews, found.line, found.words)
+                continue
+            line, row = found
+            subject = _key(row, join)
+            if subject not in known:
+                yield line, Dropped(f"unknown {join.noun}")
+            elif subject not in wanted:
+                yield line, Dropped("other category")
+            else:
+                yield line, row
+
+
+def _key(row: dict[str, Any], join: Join) -> str:
+    return next((str(row[key]) for key in join.keys if row.get(key)), "")
+
+
+def _ids(path: Path, join: Join, category: str, say: Say) -> tuple[set[str], set[str]]:
     """Returns all ids of a business or product file, and those of the wanted category."""
     known: set[str] = set()
     wanted: set[str] = set()
-    bad = 0
-    with open_member(path, join.endings[1], lambda count: None) as stream:
-        for row in json_objects(stream):
-            if isinstance(row, Dropped) or not row.get(join.key):
+    lines = bad = 0
+    first_bad = ""
+    meant = _category(category)
+    files.require_file(path)
+    with packed.opened(path, join.members[1]) as stream:
+        for found in tables.json_rows(iter(stream)):
+            lines += 1
+            name = "" if isinstance(found, tables.Fault) else _key(found[1], join)
+            if isinstance(found, tables.Fault) or not name:
                 bad += 1
+                place, words = (
+                    (found.line, found.words)
+                    if isinstance(found, tables.Fault)
+                    else (found[0], f"no field {join.keys[0]!r}")
+                )
+                first_bad = first_bad or f"line {place}: {words}"
                 continue
-            name = str(row[join.key])
             known.add(name)
-            value = row.get(join.categories)
-            names = value.split(",") if isinstance(value, str) else value
-            if not isinstance(names, list):
-                continue  # missing or null
-            if any(str(part).strip().lower() == category.lower() for part in names):
+            values = (found[1].get(field) for field in join.categories)
+            if any(_category(part) == meant for value in values for part in _parts(value)):
                 wanted.add(name)
     if not known:
         raise ValueError(
-            f"{path}: no line has a field {join.key!r} ({bad} lines read); is it the right file?"
+            f"{path}: no line has a field {' or '.join(map(repr, join.keys))} ({lines:,} lines "
+            f"read; {first_bad or 'all blank'}); is it the right file?"
         )
     if not wanted:
         raise ValueError(
             f"{path}: none of {len(known):,} entries has the category {category!r} in its field "
-            f"{join.categories!r}; set --category, or name the right file"
+            f"{' or '.join(map(repr, join.categories))}; set --category, or name the right file"
         )
+    if bad:
+        say(f"{path}: {bad:,} of {lines:,} lines are bad and left out; the first: {first_bad}")
     return known, wanted
 
 
+def _parts(value: Any) -> Iterator[str]:
+    """Yields the names of categories: of a list, also in lists, or of a text with commas."""
+    if isinstance(value, str):
+        yield value
+        yield from value.split(",")
+    elif isinstance(value, list):
+        for part in value:
+            # A name in a list may hold a comma of its own.
+            yield from (part,) if isinstance(part, str) else _parts(part)
+
+
+def _category(name: str) -> str:
+    return cleaning.unescape(name).strip().lower()
+
+
 def _candidate(
-    row: dict[str, Any], domain: str, name: str, rating: str, text: tuple[str, ...]
+    row: dict[str, Any], path: Path, line: int, domain: str, rating: float | None, fields: Fields
 ) -> Candidate | Dropped:
-    words = [str(row.get(field) or "").strip() for field in text]
-    try:
-        stars = float(row.get(rating))  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    texts = []
+    for field in fields.text:
+        value = row.get(field)
+        if value is not None and not isinstance(value, str):
+            words = f"field {field!r} is a JSON {type(value).__name__}, not a text"
+            return Dropped.bad(path, line, words)
+        if value and value.strip():
+            texts.append(value.strip())
+    if rating is None or not 1.0 <= rating <= 5.0:
         return Dropped("no rating")
-    if not 1.0 <= stars <= 5.0:
-        return Dropped("no rating")
-    if not any(words):
+    if not texts:
         return Dropped("no text")
-    if not name:
-        return Dropped("bad line", "no id")
-    whole = "\n".join(part for part in words if part)
-    return Candidate(name, domain, stars, whole)
+    whole = "\n".join(texts)
+    if fields.made:
+        # The same review has the same id, wherever it stands and whatever stands beside it.
+        name = _made_id([str(row.get(field)) for field in fields.identity] + [whole])
+    else:
+        given = row.get(fields.identity[0])
+        if isinstance(given, bool) or not isinstance(given, str | int):
+            given = ""
+        name = str(given).strip()
+        if not name:
+            return Dropped.bad(path, line, f"no id in the field {fields.identity[0]!r}")
+    return Candidate(name, domain, rating, whole)
+
+
+def _made_id(parts: list[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]

@@ -7,7 +7,8 @@ import urllib.request
 
 import pytest
 
-from generation import prompting
+from generation import prompting, records
+from generation.reviews import cleaning, collecting, session
 from generation.run import Options
 from generation.teachers.factory import Choice
 from generation.world.reviews import draw_reviews
@@ -60,6 +61,28 @@ def serve(tmp_path):
             return server
 
         yield start
+
+
+@pytest.fixture
+def collect(tmp_path):
+    """Returns a function that collects reviews from files, of any language and length."""
+
+    def run(*paths, source="table", max_bad_fraction=0.0, **flags):
+        if source == "table":
+            flags = {"domain": "laptop"} | flags
+        output = tmp_path / "collected.jsonl"
+        limits = cleaning.Limits(min_words=1, max_words=10_000, english=False)
+        report = session.collect(
+            session.Source(list(paths), source, **flags),
+            output,
+            limits,
+            collecting.Sampling(),
+            max_bad_fraction,
+        )
+        assert report.lines == report.written + report.dropped.total()
+        return list(records.read_reviews(output)), report
+
+    return run
 
 
 @pytest.fixture
