@@ -4,7 +4,6 @@ They are reviews and ledger rows, both one JSON object a line.
 """
 
 import dataclasses
-import hashlib
 import json
 import math
 import re
@@ -23,12 +22,6 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def clean_unicode(text: str) -> str:
     """Returns ``text`` with what no UTF-8 file can hold (lone surrogates) replaced by U+FFFD."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
-
-
-def id_fingerprint(review_id: str) -> int:
-    """Returns 64 bits that tell review ids apart, for counting them in little memory."""
-    digest = hashlib.blake2b(review_id.encode("utf-8", "replace"), digest_size=8).digest()
-    return int.from_bytes(digest, "big")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -155,11 +148,14 @@ class LedgerRow:
         """Builds a row from a parsed JSON object.
 
         Raises:
-            ValueError: a field is missing, or ``status`` is unknown.
+            ValueError: a field is missing or of another type, or ``status`` is unknown.
         """
         missing = [name for name in _ROW_FIELDS if name not in row]
         if missing:
             raise ValueError(f"field {missing[0]!r} is missing; this is not a ledger row")
+        for name, kinds in _ROW_TYPES.items():
+            if not isinstance(row[name], kinds):
+                raise ValueError(f"field {name!r} is a JSON {type(row[name]).__name__}")
         if row["status"] not in STATUSES:
             raise ValueError(
                 f"field 'status' is {row['status']!r}; it must be one of {', '.join(STATUSES)}"
@@ -168,3 +164,10 @@ class LedgerRow:
 
 
 _ROW_FIELDS = tuple(field.name for field in dataclasses.fields(LedgerRow))
+_ROW_TYPES: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("key", "review_id", "domain", "review", "prompt", "teacher"), (str,)),
+    **dict.fromkeys(("model", "revision", "status", "reason"), (str,)),
+    "rating": (int, float),
+    "response": (str, type(None)),
+    "usage": (dict,),
+}

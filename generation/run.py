@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import files, ledger, quality
+from generation import files, ledger, quality, review_ids
 from generation.prompting import Prompt
 from generation.records import FAILED, FILTERED, OK, LedgerRow, Review, clean_unicode, read_reviews
 from generation.run_folder import RunFolder, Shard
@@ -187,7 +187,9 @@ def survey(options: Options, progress: Progress) -> str:
         The sha256 of the reviews file.
     """
     mine = 0
+    register = review_ids.Register()
     for review in read_reviews(options.reviews):
+        register.add(review)
         progress.reviews += 1
         mine += ledger.shard_of(review.review_id, options.shards) == options.shard
     if not progress.reviews:
@@ -195,6 +197,7 @@ def survey(options: Options, progress: Progress) -> str:
             f"{options.reviews} holds no reviews; make some with `fsa reviews collect` or `fsa "
             "sample`"
         )
+    register.check(options.reviews)
     progress.total = mine * len(options.prompts)
     return files.sha256(options.reviews)
 

@@ -122,3 +122,9 @@ def _print_outcome(outcome: Any, output_dir: Path) -> None:
     printing.table(
         f"Corpora in {output_dir}/understanding", ("config", "train", "validation", "rows"), rows
     )
+    if outcome.clashes:
+        typer.echo(
+            f"note: {outcome.clashes:,} rows are left out, since their review ids stand for other "
+            f"reviews, too, such as {outcome.clash!r}",
+            err=True,
+        )

@@ -49,12 +49,17 @@ class Settings:
 
 @dataclasses.dataclass
 class Outcome:
-    """What was written: examples by config and split, and counts by config."""
+    """What was written: examples by config and split, and counts by config.
+
+    ``superseded``, ``clashes`` and ``clash`` are those of ``records.Sorter``.
+    """
 
     splits: dict[str, dict[str, int]]
     counts: dict[str, Counts]
     added: int
     superseded: int
+    clashes: int = 0
+    clash: str = ""
 
 
 def refuse_foreign_folder(root: Path, overwrite: bool) -> None:
@@ -140,7 +145,9 @@ def _write_configs(sorter: Sorter, work: Path, settings: Settings) -> Outcome:
             )
         writers[example.config].write(splitter.split(example), example)
     splits = {config: writer.close() for config, writer in sorted(writers.items())}
-    return Outcome(splits, dict(counts), sorter.added, sorter.superseded)
+    return Outcome(
+        splits, dict(counts), sorter.added, sorter.superseded, sorter.clashes, sorter.clash
+    )
 
 
 def _manifest(outcome: Outcome, config: str, settings: Settings) -> dict[str, Any]:

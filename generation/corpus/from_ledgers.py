@@ -135,6 +135,12 @@ class LedgerReader:
         """Raises ValueError where the ledgers hold fewer requests than their summaries tell."""
         found = sum(sum(counts.statuses.values()) for counts in outcome.counts.values())
         if self.expected is not None and found < self.expected:
+            if outcome.clashes:
+                raise ValueError(
+                    f"the ledgers hold {found} of {self.expected} requests, since review ids stand "
+                    f"for several reviews each, such as {outcome.clash!r}; give each review its "
+                    "own id and run again, or pass --allow-incomplete to keep the last of each"
+                )
             raise ValueError(
                 f"the ledgers hold {found} of {self.expected} requests; run the same "
                 "`fsa generate` again, or pass --allow-incomplete"

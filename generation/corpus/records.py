@@ -85,7 +85,8 @@ class Splitter:
 class Sorter:
     """Sorts examples by ``place`` on disk, and keeps one of each (config, review).
 
-    The last one added is kept.
+    The last one added is kept. ``superseded`` counts the others, and ``clashes`` those of them that
+    are about another text: there the id stands for two reviews. ``clash`` is the first such id.
 
     Args:
         folder: an existing folder for temporary files.
@@ -97,6 +98,8 @@ class Sorter:
         self.paths = [folder / f"bucket-{index:05d}" for index in range(self.count)]
         self.added = 0
         self.superseded = 0
+        self.clashes = 0
+        self.clash = ""
 
     def add_all(self, examples: Iterable[Example]) -> None:
         """Adds examples; call it once."""
@@ -123,7 +126,11 @@ class Sorter:
                 for line in stream:
                     example = Example(*json.loads(line))
                     key = (example.config, example.review_id)
-                    self.superseded += key in last
+                    if (before := last.get(key)) is not None:
+                        self.superseded += 1
+                        if before.inputs != example.inputs:
+                            self.clashes += 1
+                            self.clash = self.clash or example.review_id
                     last[key] = example
             path.unlink()
             yield from sorted(last.values(), key=lambda e: (place(e.review_id), e.config))

@@ -170,7 +170,11 @@ def import_released(
         facts: dict[str, Any] = {}
         expected = sum(path.stat().st_size for path in paths)
         outcome = building.build(
-            _checked(reader, facts, max_bad_fraction), expected, settings, facts
+            _checked(reader, facts, max_bad_fraction),
+            expected,
+            settings,
+            facts,
+            lambda outcome: _refuse_clashes(outcome, max_bad_fraction),
         )
     return reader.counts, outcome, listed
 
@@ -196,6 +200,15 @@ def _checked(
     }
 
 
+def _refuse_clashes(outcome: building.Outcome, most: float) -> None:
+    if outcome.clashes > most * outcome.added:
+        raise ValueError(
+            f"{outcome.clashes:,} of {outcome.added:,} rows have the ID of another review of their "
+            f"corpus, such as {outcome.clash!r}, more than --max-bad-fraction {most:g}; are these "
+            "files of one corpus?"
+        )
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Row:
     review_id: str
@@ -214,13 +227,16 @@ def _parse(line: bytes) -> _Row:
         raise ValueError(
             f"needs exactly one of the fields {', '.join(RESPONSE_FIELDS)}, not {len(responses)}"
         )
+    for field, kinds in (("ID", str | int), ("Text", str)):
+        if isinstance(row[field], bool) or not isinstance(row[field], kinds):
+            raise ValueError(f"field {field!r} is a JSON {type(row[field]).__name__}")
     try:
         rating = float(row["Overall"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         rating = math.nan
     if not 1.0 <= rating <= 5.0:
-        raise ValueError(f"field 'Overall' is {row['Overall']!r}, not a number from 1 to 5")
-    text = clean_unicode(str(row["Text"]))
+        raise ValueError(f"field 'Overall' is {str(row['Overall'])[:40]}, not a number from 1 to 5")
+    text = clean_unicode(row["Text"])
     if not text.strip():
         raise ValueError("field 'Text' is empty")
     return _Row(str(row["ID"]), text, rating, clean_unicode(responses[0]))

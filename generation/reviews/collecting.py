@@ -19,8 +19,8 @@ from typing import IO
 
 import numpy as np
 
-from generation import files
-from generation.records import Review, id_fingerprint
+from generation import files, review_ids
+from generation.records import Review
 from generation.reviews import cleaning
 from generation.reviews.sources import Candidate, Dropped
 
@@ -170,7 +170,7 @@ def _take(
     review = Review(candidate.review_id, candidate.domain, candidate.rating, text, source)
     stream.write(review.to_json().encode("utf-8", "replace") + b"\n")
     spool.fingerprints.append(cleaning.fingerprint(text))
-    spool.ids.append(id_fingerprint(review.review_id))
+    spool.ids.append(review_ids.fingerprint(review.review_id))
     spool.keys.append(_key(candidate.review_id, sampling.weights[stars - 1], sampling.seed))
     spool.stars.append(stars)
 
