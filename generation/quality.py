@@ -114,6 +114,13 @@ def without_thinking(response: str) -> str:
     return response[ends[-1].end() :].lstrip() if ends else response
 
 
+def visible(response: str) -> str:
+    """Returns what a reader should see of an answer, also where its thinking never ended."""
+    text = without_thinking(response)
+    start = _THINKING_START.search(text)
+    return (text[: start.start()] if start else text).strip()
+
+
 def training_text(kind: str, response: str) -> str:
     """Returns an answer as a student should learn it.
 

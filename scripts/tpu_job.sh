@@ -57,7 +57,7 @@ finished='' # whether `t5x` has
 at_the_end() {
   local code=$?
   trap '' INT TERM HUP
-  [ -z "$child" ] || kill -TERM -- "-$child" 2> /dev/null || true
+  [ -z "$child" ] || { disown -a; kill -TERM -- "-$child" 2> /dev/null || true; }
   rm -rf "$scratch"
   if [ -n "$held" ]; then
     echo "the slice $name may still be there and cost money; delete it with:"

@@ -32,8 +32,18 @@ def humaneval_export(
     paths = human.Paths(output)
     for path in (paths.tasks, paths.config, paths.key):
         files.refuse_existing(path, overwrite)
-    counts = human.export(ledgers, output, count, seed, prompt)
-    printing.table(f"Tasks in {output}", ("domain", "reviews"), counts.items())
+    exported = human.export(ledgers, output, count, seed, prompt)
+    printing.table(f"Tasks in {output}", ("domain", "reviews"), exported.reviews.items())
+    for teacher, number in sorted(exported.filtered.items()):
+        typer.echo(
+            f"{number} analyses of {teacher} were cut off or filtered; they are judged like all "
+            "others."
+        )
+    for teacher, number in sorted(exported.unanswered.items()):
+        typer.echo(
+            f"{number} reviews were never answered by {teacher} and are not drawn; "
+            "`fsa generate … --retry-failed` asks again."
+        )
     typer.echo(
         f"In Label Studio, paste {paths.config} as the labelling interface and import {output}. "
         f"Keep {paths.key} from the annotators: it tells who stands behind each letter."
@@ -73,5 +83,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
     typer.echo(
         f"{summary['analyses']} analyses, {summary['annotators']} annotators; "
         f"{summary['capped_sentiment_scores']} sentiment scores lowered to their precision, "
-        f"{summary['cancelled_annotations']} annotations cancelled"
+        f"{summary['cancelled_annotations']} annotations cancelled, "
+        f"{summary['repeated_annotations']} repeated and counted once, "
+        f"{summary['replaced_annotations']} replaced by a newer one of the same annotator"
     )

@@ -94,8 +94,8 @@ class LedgerReader:
         """Size of the ledgers."""
         return sum(shard.ledger.stat().st_size for shard in self.shards)
 
-    def examples(self) -> Iterator[Example]:
-        """Yields all rows as examples; checks that no review stands in two shards of a run."""
+    def ledger_rows(self) -> Iterator[tuple[Shard, LedgerRow]]:
+        """Yields all rows; checks that no review stands in two shards of a run."""
         for shard in self.shards:
             for row in ledger.rows(shard.ledger):
                 if ledger.shard_of(row.review_id, shard.count) != shard.index:
@@ -103,8 +103,13 @@ class LedgerReader:
                         f"{shard.ledger}: review {row.review_id!r} belongs to another shard; the "
                         "shards overlap"
                     )
-                self.rows += 1
-                yield from self._examples(row, self.runs[shard.folder]["prompts"])
+                yield shard, row
+
+    def examples(self) -> Iterator[Example]:
+        """Yields all rows as examples."""
+        for shard, row in self.ledger_rows():
+            self.rows += 1
+            yield from self._examples(row, self.runs[shard.folder]["prompts"])
 
     def _examples(self, row: LedgerRow, prompts: dict[str, Any]) -> Iterator[Example]:
         kind = prompts.get(row.prompt, {}).get("kind", "anl" if row.prompt == "anl" else "rw")

@@ -2,7 +2,8 @@
 
 Annotators see a review and, side by side, the analyses of all teachers under letters that are drawn
 anew for each review; they give each analysis six scores. Which letter stands for whom is in a key
-file of its own, which annotators do not get.
+file of its own, which annotators do not get. Reviews are drawn from all that the teachers have
+answered: an answer that was cut off, or is no analysis, lowers its teacher's score.
 """
 
 import collections
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from generation import files
+from generation import files, quality
 from generation.corpus.from_ledgers import LedgerReader
-from generation.corpus.records import Example
-from generation.records import DOMAINS, OK
+from generation.records import DOMAINS, FAILED, FILTERED, LedgerRow
+
+# Shown where an answer holds nothing to judge.
+NOTHING = "(no analysis)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,9 +105,25 @@ class Paths:
         return self.tasks.with_suffix(".key.json")
 
 
+@dataclasses.dataclass
+class Exported:
+    """What an evaluation asks people to judge.
+
+    Attributes:
+        reviews: the number of tasks by domain.
+        filtered: by teacher, how many of its analyses the rules of ``quality`` would keep out of a
+            corpus; a teacher's cut-off answers count in its score like all others.
+        unanswered: requests, by teacher, to which no answer came; their reviews are not drawn.
+    """
+
+    reviews: dict[str, int]
+    filtered: collections.Counter[str]
+    unanswered: collections.Counter[str]
+
+
 def export(
     folders: list[Path], output: Path, count: int, seed: int = 0, prompt: str = "anl"
-) -> dict[str, int]:
+) -> Exported:
     """Writes tasks, labelling interface and key.
 
     Args:
@@ -114,15 +133,13 @@ def export(
         seed: of the draw of reviews and letters.
         prompt: name of the prompt whose answers are judged.
 
-    Returns:
-        The number of tasks by domain.
-
     Raises:
-        ValueError: too few reviews have a good answer of every teacher.
+        ValueError: too few reviews have an answer of every teacher, or a review or an answer is
+            not one and the same in all folders.
     """
     reader = LedgerReader(folders, allow_incomplete=True)
-    teachers, chosen = _choose(reader, prompt, count, seed)
-    texts = _texts(reader, prompt, set().union(*chosen.values()))
+    teachers, chosen, unanswered = _choose(reader, prompt, count, seed)
+    answers = _answers(reader, prompt, set().union(*chosen.values()))
     letters = string.ascii_lowercase[: len(teachers)]
     tasks: list[dict[str, Any]] = []
     key: dict[str, dict[str, str]] = {}
@@ -131,34 +148,51 @@ def export(
             task = f"{domain}-{len(tasks) + 1:04d}"
             order = random.Random(f"{seed} {review_id}").sample(teachers, len(teachers))
             key[task] = dict(zip(letters, order, strict=True))
-            data = {"task": task, "domain": domain, "review": texts[review_id][""]}
-            data |= {f"analysis_{n}": texts[review_id][t] for n, t in key[task].items()}
+            rows = {teacher: answers[review_id, teacher] for teacher in teachers}
+            data = {"task": task, "domain": domain, "review": rows[order[0]].review}
+            data |= {f"analysis_{n}": analysis(rows[t]) for n, t in key[task].items()}
             tasks.append({"data": data})
     paths = Paths(output)
     files.write_json(paths.key, {"prompt": prompt, "seed": seed, "tasks": key})
     with files.atomic_file(paths.config) as stream:
         stream.write(interface(letters).encode())
     files.write_json(paths.tasks, tasks)
-    return {domain: len(names) for domain, names in chosen.items()}
+    return Exported(
+        {domain: len(names) for domain, names in chosen.items()},
+        collections.Counter(row.teacher for row in answers.values() if row.status == FILTERED),
+        unanswered,
+    )
 
 
-def _good(reader: LedgerReader, prompt: str) -> Iterator[Example]:
-    return (e for e in reader.examples() if e.prompt == prompt and e.status == OK)
+def analysis(row: LedgerRow) -> str:
+    """Returns what annotators see of an answer: all that came of it, but for thinking."""
+    return quality.visible(row.response or "") or NOTHING
+
+
+def _rows(reader: LedgerReader, prompt: str) -> Iterator[tuple[Path, LedgerRow]]:
+    return ((shard.folder, row) for shard, row in reader.ledger_rows() if row.prompt == prompt)
 
 
 def _choose(
     reader: LedgerReader, prompt: str, count: int, seed: int
-) -> tuple[list[str], dict[str, list[str]]]:
-    """Returns the teachers, and by domain the reviews that all of them have answered well."""
+) -> tuple[list[str], dict[str, list[str]], collections.Counter[str]]:
+    """Returns the teachers, by domain the reviews that all have answered, and what lacks one.
+
+    An answer that was filtered is one. A request that failed has none, until it is tried again.
+    """
     answered: dict[str, dict[str, set[str]]] = collections.defaultdict(
         lambda: collections.defaultdict(set)
     )
-    for example in _good(reader, prompt):
-        answered[example.domain][example.teacher].add(example.review_id)
+    failed: set[tuple[str, str]] = set()
+    for _, row in _rows(reader, prompt):
+        if row.status == FAILED:
+            failed.add((row.teacher, row.review_id))
+        else:
+            answered[row.domain][row.teacher].add(row.review_id)
     teachers = sorted({teacher for by_teacher in answered.values() for teacher in by_teacher})
     if not teachers:
         raise ValueError(
-            f"the ledgers hold no good answer to prompt {prompt!r}; name other folders or --prompt"
+            f"the ledgers hold no answer to prompt {prompt!r}; name other folders or --prompt"
         )
     if len(teachers) > len(string.ascii_lowercase):
         raise ValueError(f"{len(teachers)} teachers are too many for one page; name fewer folders")
@@ -167,26 +201,47 @@ def _choose(
         shared = set.intersection(*(answered[domain][teacher] for teacher in teachers))
         if len(shared) < count:
             raise ValueError(
-                f"only {len(shared)} {domain} reviews have a good answer to {prompt!r} of every "
+                f"only {len(shared)} {domain} reviews have an answer to {prompt!r} of every "
                 f"teacher ({', '.join(teachers)}); lower --count, or let the teachers answer the "
                 "same reviews"
             )
         chosen[domain] = sorted(shared, key=lambda name: _draw(name, seed))[:count]
-    return teachers, chosen
+    unanswered = collections.Counter(
+        teacher
+        for teacher, review_id in failed
+        if not any(review_id in by_teacher[teacher] for by_teacher in answered.values())
+    )
+    return teachers, chosen, unanswered
 
 
 def _draw(review_id: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}\0{review_id}".encode("utf-8", "replace")).digest()
 
 
-def _texts(reader: LedgerReader, prompt: str, wanted: set[str]) -> dict[str, dict[str, str]]:
-    """Returns by review the answers by teacher, and the review's own text under no name."""
-    texts: dict[str, dict[str, str]] = collections.defaultdict(dict)
-    for example in _good(reader, prompt):
-        if example.review_id in wanted:
-            texts[example.review_id][""] = example.inputs
-            texts[example.review_id][example.teacher] = example.targets
-    return texts
+def _answers(
+    reader: LedgerReader, prompt: str, wanted: set[str]
+) -> dict[tuple[str, str], LedgerRow]:
+    """Returns the rows by review and teacher; checks that each is of one review and one run."""
+    found: dict[tuple[str, str], LedgerRow] = {}
+    places: dict[tuple[str, str], Path] = {}
+    texts: dict[str, tuple[str, Path]] = {}
+    for folder, row in _rows(reader, prompt):
+        if row.status == FAILED or row.review_id not in wanted:
+            continue
+        text, first = texts.setdefault(row.review_id, (row.review, folder))
+        if text != row.review:
+            raise ValueError(
+                f"review {row.review_id!r} has one text in {first} and another in {folder}; let "
+                "the teachers answer the same reviews"
+            )
+        who = row.review_id, row.teacher
+        if places.setdefault(who, folder) != folder:
+            raise ValueError(
+                f"teacher {row.teacher!r} has answered review {row.review_id!r} in {places[who]} "
+                f"and in {folder}; name one of them, or give the runs names of their own"
+            )
+        found[who] = row
+    return found
 
 
 def interface(letters: Iterable[str]) -> str:

@@ -1,45 +1,17 @@
-"""Reads the annotations of a human evaluation and sums them up by teacher."""
+"""Sums up a human evaluation by teacher: scores, win rates, agreement."""
 
 import collections
-import dataclasses
 import itertools
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
 from generation import files
 from generation.evaluation.agreement import krippendorff_alpha
-from generation.evaluation.human import CRITERIA, load_key
+from generation.evaluation.annotations import NAMES, Judgement, Judgements, read
+from generation.evaluation.human import load_key
 
-NAMES = tuple(criterion.name for criterion in CRITERIA)
 MOST = 2
-
-
-@dataclasses.dataclass(frozen=True)
-class Judgement:
-    """What one annotator gave one analysis."""
-
-    task: str
-    domain: str
-    teacher: str
-    annotator: str
-    scores: dict[str, int]
-
-
-@dataclasses.dataclass
-class Judgements:
-    """All judgements, and what was done to them.
-
-    Attributes:
-        rows: the judgements.
-        capped: sentiment scores that were lowered to the score of precision, as the guide asks.
-        skipped: annotations that their annotators cancelled.
-    """
-
-    rows: list[Judgement] = dataclasses.field(default_factory=list)
-    capped: int = 0
-    skipped: int = 0
 
 
 def find_key(annotations: Path) -> Path:
@@ -57,77 +29,6 @@ def find_key(annotations: Path) -> Path:
     return found[0]
 
 
-def read(annotations: Path, key: dict[str, dict[str, str]]) -> Judgements:
-    """Reads Label Studio's JSON export.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no such export, or a score is missing or no score; the message names the
-            task.
-    """
-    try:
-        tasks = json.loads(files.require_file(annotations).read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{annotations} is not JSON: {error}") from None
-    found = Judgements()
-    if not isinstance(tasks, list):
-        raise ValueError(f"{annotations} is not a list of tasks; export as JSON, not JSON-MIN")
-    for number, task in enumerate(tasks, 1):
-        try:
-            _read_task(task, key, found)
-        except ValueError as error:
-            raise ValueError(f"{annotations}, task {number}: {error}") from None
-    if not found.rows:
-        raise ValueError(f"{annotations} holds no annotation; annotate, then export again")
-    return found
-
-
-def _read_task(task: Any, key: dict[str, dict[str, str]], found: Judgements) -> None:
-    if not isinstance(task, dict) or "annotations" not in task:
-        raise ValueError("it has no annotations; export as JSON, not JSON-MIN")
-    data = task.get("data") or {}
-    name = str(data.get("task"))
-    if name not in key:
-        raise ValueError(f"{name!r} is not in the key; name the key that was made with the tasks")
-    for annotation in task["annotations"]:
-        if annotation.get("was_cancelled"):
-            found.skipped += 1
-            continue
-        given = _choices(annotation)
-        for letter, teacher in key[name].items():
-            scores = {n: _score(given, n, letter) for n in NAMES}
-            if scores["sentiment"] > scores["precision"]:
-                scores["sentiment"] = scores["precision"]
-                found.capped += 1
-            found.rows.append(
-                Judgement(name, str(data.get("domain")), teacher, _annotator(annotation), scores)
-            )
-
-
-def _choices(annotation: dict[str, Any]) -> dict[str, str]:
-    given = {}
-    for result in annotation.get("result") or []:
-        choices = (result.get("value") or {}).get("choices")
-        if result.get("type") == "choices" and choices:
-            given[result.get("from_name", "")] = str(choices[0])
-    return given
-
-
-def _score(given: dict[str, str], criterion: str, letter: str) -> int:
-    text = given.get(f"{criterion}_{letter}")
-    if text is None:
-        raise ValueError(f"analysis {letter.upper()} has no score for {criterion}; add it")
-    if text not in ("0", "1", "2"):
-        raise ValueError(f"{criterion}_{letter} is {text!r}; a score is 0, 1 or 2")
-    return int(text)
-
-
-def _annotator(annotation: dict[str, Any]) -> str:
-    who = annotation.get("completed_by")
-    # A number, or a whole user, as the exporting server likes.
-    return str(who.get("id") if isinstance(who, dict) else who)
-
-
 def summarise(judgements: Judgements) -> dict[str, Any]:
     """Returns means, win rates and agreement, JSON-able.
 
@@ -143,6 +44,8 @@ def summarise(judgements: Judgements) -> dict[str, Any]:
         "annotators": len(annotators),
         "capped_sentiment_scores": judgements.capped,
         "cancelled_annotations": judgements.skipped,
+        "repeated_annotations": judgements.repeated,
+        "replaced_annotations": judgements.replaced,
         "means": {
             domain: _means({k: v for k, v in analyses.items() if k[1] == domain})
             for domain in domains

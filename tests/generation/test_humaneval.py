@@ -5,13 +5,14 @@ import dataclasses
 import json
 import math
 import random
+import shutil
 import xml.etree.ElementTree
 
 import pytest
 import typer.testing
 
 from generation import commands, ledger, session
-from generation.evaluation import human, human_report
+from generation.evaluation import annotations, human, human_report
 from generation.evaluation.agreement import krippendorff_alpha
 from generation.run_folder import RunFolder
 from generation.teachers.factory import Choice
@@ -53,7 +54,7 @@ def annotate(tasks, score, annotators=(1, 2)):
             result = [
                 choice(f"{name}_{letter}", f"analysis_{letter}", score(teacher, name, who))
                 for letter, teacher in letters
-                for name in human_report.NAMES
+                for name in annotations.NAMES
             ]
             row["annotations"].append({"completed_by": who, "result": result})
     return rows
@@ -97,7 +98,7 @@ def test_same_seed_same_files(folders, tmp_path, tasks):
 def test_interface_has_each_score_once_and_tells_the_points(tasks):
     root = xml.etree.ElementTree.parse(human.Paths(tasks).config).getroot()
     scores = [node for node in root if node.tag == "Choices"]
-    names = [f"{name}_{letter}" for letter in "ab" for name in human_report.NAMES]
+    names = [f"{name}_{letter}" for letter in "ab" for name in annotations.NAMES]
     assert [node.get("name") for node in scores] == names
     assert all([c.get("value") for c in node] == ["0", "1", "2"] for node in scores)
     assert all(node.get("required") == "true" for node in scores)
@@ -130,8 +131,8 @@ def test_report_by_hand(tasks):
     result = CLI.invoke(commands.humaneval, ["report", str(path), "--output", f"{path}.out"])
     assert result.exit_code == 0, result.output
     found = json.loads(path.with_name("annotations.json.out").read_text())
-    good = dict.fromkeys(human_report.NAMES, 2.0) | {"recall": 1.5, "average": 11.5 / 6}
-    bad = dict.fromkeys(human_report.NAMES, 0.0)
+    good = dict.fromkeys(annotations.NAMES, 2.0) | {"recall": 1.5, "average": 11.5 / 6}
+    bad = dict.fromkeys(annotations.NAMES, 0.0)
     bad |= {"precision": 1.0, "sentiment": 1.0, "average": 2 / 6}
     for domain in ("restaurant", "laptop"):
         assert found["means"][domain]["good"] == pytest.approx(good)
@@ -207,16 +208,231 @@ def test_bad_files(tasks, tmp_path):
         human_report.report(path, None)
 
 
+def numbered(tasks, annotators=(1, 2)):
+    """Two annotators who never agree, as a server exports them: with numbers and times."""
+    rows = annotate(tasks, lambda teacher, name, who: who % 2, annotators)
+    annotations = [annotation for row in rows for annotation in row["annotations"]]
+    for number, annotation in enumerate(annotations, 1):
+        annotation |= {"id": number, "updated_at": f"2024-05-01T10:{number:02}:00.000000Z"}
+    return rows
+
+
+def rescore(annotation, score):
+    for result in annotation["result"]:
+        result["value"]["choices"] = [str(score)]
+    return annotation
+
+
+def tasks_twice(rows):
+    return rows + copied(rows)
+
+
+def annotations_twice(rows):
+    for row in rows:
+        row["annotations"] += copied(row["annotations"])
+    return rows
+
+
+def an_older_export_behind(rows):
+    older = copied(rows)
+    for row in older:
+        for annotation in row["annotations"]:
+            rescore(annotation, 2)["updated_at"] = "2024-04-30T23:59:00+02:00"
+    return rows + older
+
+
+def an_older_export_in_front(rows):
+    both = an_older_export_behind(rows)
+    return both[len(rows) :] + both[: len(rows)]
+
+
+def users_as_numbers_and_as_objects(rows):
+    other = copied(rows)
+    for row in other:
+        for annotation in row["annotations"]:
+            who = annotation["completed_by"]
+            annotation["completed_by"] = {"id": who, "email": f"{who}@example.org"}
+    return rows + other
+
+
+def users_as_objects_and_as_addresses(rows):
+    both = users_as_numbers_and_as_objects(rows)
+    for row in both[: len(rows)]:
+        for annotation in row["annotations"]:
+            annotation["completed_by"] = f"{annotation['completed_by']}@Example.org"
+    return both
+
+
+def drafts_without_numbers(rows):
+    """Annotations without ids: the second says the same as the first."""
+    for row in rows:
+        for annotation in row["annotations"]:
+            del annotation["id"], annotation["updated_at"]
+        row["annotations"] += copied(row["annotations"])
+    return rows
+
+
+def copied(rows):
+    return json.loads(json.dumps(rows))
+
+
+@pytest.mark.parametrize(
+    "repeat",
+    [
+        tasks_twice,
+        annotations_twice,
+        an_older_export_behind,
+        an_older_export_in_front,
+        users_as_numbers_and_as_objects,
+        users_as_objects_and_as_addresses,
+        drafts_without_numbers,
+    ],
+)
+def test_what_an_export_repeats_counts_once(tasks, repeat):
+    once = human_report.report(write(tasks, numbered(tasks)), None)
+    assert (once["annotators"], once["repeated_annotations"]) == (2, 0)
+    assert once["krippendorff_alpha"]["recall"] < -0.9
+    again = human_report.report(write(tasks, repeat(numbered(tasks))), None)
+    assert again.pop("repeated_annotations") == 20
+    assert again == {name: once[name] for name in again}
+
+
+def test_one_annotators_second_thoughts_are_not_a_second_annotator(tasks):
+    rows = numbered(tasks, annotators=(1,))
+    for row in rows:
+        newer = rescore(copied(row["annotations"])[0], 2)
+        newer |= {"id": 100 + row["id"], "updated_at": "2024-05-02T10:00:00Z"}
+        row["annotations"].insert(0, newer)
+    rows[0]["annotations"][1]["result"].pop()  # an old one need not be whole
+    path = write(tasks, rows)
+    result = CLI.invoke(commands.humaneval, ["report", str(path)])
+    assert result.exit_code == 0, result.output
+    told = " ".join(result.output.split())
+    assert "20 analyses, 1 annotators" in told
+    assert "0 repeated and counted once, 10 replaced by a newer one of the same annotator" in told
+    found = human_report.report(path, None)
+    assert found["means"]["laptop"]["good"]["average"] == 2.0
+    assert set(found["krippendorff_alpha"].values()) == {None}
+
+
+def test_an_annotation_taken_back_later_does_not_count(tasks):
+    rows = numbered(tasks)
+    later = copied(rows)
+    for row in later:
+        row["annotations"][1] |= {
+            "was_cancelled": True,
+            "updated_at": "2024-05-03T10:00:00Z",
+            "result": [],
+        }
+    found = human_report.report(write(tasks, rows + later), None)
+    assert (found["annotators"], found["cancelled_annotations"]) == (1, 10)
+    assert found["repeated_annotations"] == 20
+
+
+@pytest.mark.parametrize("who", [None, True, "", {}, {"id": None}, []])
+def test_who_annotated_must_be_told(tasks, who):
+    rows = numbered(tasks)
+    rows[2]["annotations"][1]["completed_by"] = who
+    with pytest.raises(ValueError, match=r"task 3: annotation 6 does not say who made it"):
+        human_report.report(write(tasks, rows), None)
+
+
+@pytest.mark.parametrize("other", ["task", "annotator"])
+def test_exports_of_two_servers_are_not_mixed(tasks, other):
+    rows = numbered(tasks)
+    if other == "task":
+        rows[1]["annotations"][0]["id"] = 1
+    else:
+        rows.append(copied(rows[0]))
+        rows[-1]["annotations"][0]["completed_by"] = 9
+    with pytest.raises(ValueError, match=r"annotation 1 stands in both.*report each alone"):
+        human_report.report(write(tasks, rows), None)
+
+
+def test_two_scores_for_one_thing_are_refused(tasks):
+    rows = numbered(tasks)
+    rows[0]["annotations"][0]["result"].append(choice("recall_a", "analysis_a", 2))
+    with pytest.raises(ValueError, match="task 1: recall_a is '1 and 2'; a score is 0, 1 or 2"):
+        human_report.report(write(tasks, rows), None)
+
+
+def rewrite(folder, change):
+    """Changes the rows of a run's ledger."""
+    path = RunFolder(folder).shard(0, 1).ledger
+    kept = [dataclasses.replace(row, **change(row)) for row in ledger.rows(path)]
+    path.write_text("".join(row.to_json() + "\n" for row in kept))
+
+
+def test_analyses_that_were_cut_off_are_judged_too(folders, tmp_path):
+    cut = {
+        "status": "filtered",
+        "reason": "length",
+        "response": '<think>long</think> Opinion Target 1: "the',
+    }
+    lost = {"status": "filtered", "reason": "length: the thinking has no end"}
+
+    def spoil(row):
+        if row.domain == "laptop":
+            return cut
+        return lost | {"response": "<think>well" if row.rating < 3 else None}
+
+    rewrite(folders[1], spoil)
+    output = tmp_path / "all.json"
+    command = ["export", *map(str, folders), "--output", str(output), "--count", "15"]
+    result = CLI.invoke(commands.humaneval, command)
+    assert result.exit_code == 0, result.output
+    assert "30 analyses of bad were cut off or filtered" in result.output
+    key = human.load_key(human.Paths(output).key)
+    shown = collections.Counter()
+    for row in json.loads(output.read_text()):
+        data = row["data"]
+        for letter, teacher in key[data["task"]].items():
+            text = data[f"analysis_{letter}"]
+            assert "<think" not in text
+            shown[teacher, text if len(text) < 25 else ""] += 1
+    assert shown == {
+        ("good", ""): 30,
+        ("bad", 'Opinion Target 1: "the'): 15,
+        ("bad", human.NOTHING): 15,
+    }
+    # A teacher that always answers well wins against it.
+    rows = annotate(output, lambda teacher, name, who: 2 if teacher == "good" else 0)
+    assert human_report.report(write(output, rows), None)["win_rates"] == {"bad": 0.0, "good": 1.0}
+
+
+def test_requests_without_an_answer_are_told_and_not_drawn(folders, tmp_path):
+    seen = []
+
+    def fail_some(row):
+        seen.append(row)
+        fails = row.prompt == "anl" and sum(r.prompt == "anl" for r in seen) <= 3
+        return {"status": "failed", "reason": "http 500", "response": None} if fails else {}
+
+    rewrite(folders[0], fail_some)
+    exported = human.export(folders, tmp_path / "all.json", 10)
+    assert exported.unanswered == {"good": 3}
+    asked = {row["data"]["review"] for row in json.loads((tmp_path / "all.json").read_text())}
+    failed = [row.review for row in seen if row.prompt == "anl"][:3]
+    assert not asked & set(failed)
+
+
+def test_a_review_and_an_answer_are_one_and_the_same(folders, tmp_path):
+    shutil.copytree(folders[0], tmp_path / "again")
+    with pytest.raises(ValueError, match=r"teacher 'good' has answered review .* name one of them"):
+        human.export([folders[0], tmp_path / "again"], tmp_path / "x.json", 5)
+    rewrite(folders[1], lambda row: {"review": f"{row.review} indeed"})
+    with pytest.raises(ValueError, match=r"review .* has one text in .*good and another in .*bad"):
+        human.export(folders, tmp_path / "x.json", 5)
+
+
 def test_too_few_shared_reviews_and_existing_files(folders, tasks, tmp_path):
-    with pytest.raises(ValueError, match=r"only 15 restaurant reviews have a good answer to 'anl'"):
+    with pytest.raises(ValueError, match=r"only 15 restaurant reviews have an answer to 'anl'"):
         human.export(folders, tmp_path / "more.json", 16)
-    with pytest.raises(ValueError, match="no good answer to prompt 'odd'"):
+    with pytest.raises(ValueError, match="no answer to prompt 'odd'"):
         human.export(folders, tmp_path / "more.json", 1, prompt="odd")
     assert not (tmp_path / "more.json").exists()
-    path = RunFolder(folders[0]).shard(0, 1).ledger
-    kept = [dataclasses.replace(row, status="failed", reason="x") for row in ledger.rows(path)]
-    path.write_text("".join(row.to_json() + "\n" for row in kept))
-    with pytest.raises(ValueError, match="no good answer to prompt"):
+    rewrite(folders[0], lambda row: {"status": "failed", "reason": "x"})
+    with pytest.raises(ValueError, match="no answer to prompt"):
         human.export([folders[0]], tmp_path / "more.json", 1)
     command = ["export", *map(str, folders), "--output", str(tasks), "--count", "5"]
     result = CLI.invoke(commands.humaneval, command)
