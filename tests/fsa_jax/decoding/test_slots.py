@@ -250,24 +250,29 @@ def test_impossible_options_are_refused(options, message):
         DecodingConfig(**options)
 
 
-def test_label_scores_equal_hf_one_pass_per_label(pair):
+def test_label_scores_equal_hf_one_pass_per_label(pair, in_float64, assert_as_exact):
     model, params, config = pair
     inputs = sentences(50)
     words = [[7, 1], [9, 12, 1], [5], [30, 8, 9, 1]]
     labels = [words if i % 3 else words[:2] for i in range(len(inputs))]
     found = label_scoring.score_labels(params, config, inputs, labels, batch_size=16)
     tokens = padded(inputs)
-    for number, word in enumerate(words):
-        start = torch.tensor([[0, *word[:-1]]] * len(inputs))
-        with torch.no_grad():
+
+    @torch.no_grad()
+    def theirs(model):
+        """A row of scores per input, of all words."""
+        columns = []
+        for word in words:
+            start = torch.tensor([[0, *word[:-1]]] * len(inputs))
             logits = model(
                 input_ids=tokens, attention_mask=tokens > 0, decoder_input_ids=start
             ).logits
-        chosen = torch.log_softmax(logits, -1)[:, range(len(word)), word].sum(1).numpy()
-        for i, scores in enumerate(found):
-            assert len(scores) == len(labels[i])
-            if number < len(scores):
-                assert scores[number] == pytest.approx(float(chosen[i]), abs=2e-4)
+            columns.append(torch.log_softmax(logits, -1)[:, range(len(word)), word].sum(1))
+        rows = torch.stack(columns, 1).tolist()
+        return np.concatenate([row[: len(own)] for row, own in zip(rows, labels, strict=True)])
+
+    assert [len(scores) for scores in found] == [len(own) for own in labels]
+    assert_as_exact("label scores", np.concatenate(found), theirs(model), in_float64(model, theirs))
 
 
 def test_label_scores_on_a_mesh_are_the_same(pair):
