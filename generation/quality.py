@@ -2,7 +2,7 @@
 
 import re
 
-from generation import anl
+from fsa_jax.opinions import analyses
 
 # Function words: a sixth of any English text of some length, and rare in other languages.
 _ENGLISH_TEXT = """
@@ -85,7 +85,7 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
         return "refused"
     if any(echo in text for echo in _ECHOES) or " ".join(text.split()) == " ".join(review.split()):
         return "prompt_echo"
-    if kind == "anl" and not anl.parse(text):
+    if kind == "anl" and not any(block.target for block in analyses.blocks(text)):
         return "unparseable"
     if not is_english(text):
         return "wrong_language"

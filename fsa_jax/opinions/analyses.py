@@ -1,10 +1,14 @@
 """Reading a teacher's analysis (ANL) tolerantly, and dropping parts of it.
 
 Teachers are asked for blocks of four labelled lines and write them with many small deviations:
-numbered or not, with list marks, emphasis or quotes, several aspects under one target, a whole
-block on one line, remarks behind the last block. A *segment* is one labelled part of the text,
-with the lines that go on with it; a *block* is a target, its aspect, its sentiment and the
-reasoning.
+numbered or not, with list marks, emphasis or quotes, labels misspelt ("Reasoin:") or qualified
+("Opinion Target (implicit):"), several aspects under one target, a whole block on one line, remarks
+behind the last block. A *segment* is one labelled part of the text, with the lines that go on with
+it; a *block* is a target, its aspect, its sentiment and the reasoning; a *level* is one of the five
+sentiments that the prompt asks for, which a block's own words are mapped to.
+
+This is the one reader of analyses: the rules for answers, the corpora and their statistics, and
+the ablations of the students all see the same blocks.
 """
 
 import dataclasses
@@ -13,13 +17,17 @@ from collections.abc import Iterable, Iterator
 
 PARTS = ("target", "aspect", "sentiment", "reasoning")
 LABELS = ("target", "aspect", "sentiment")
+LEVELS = ("very negative", "negative", "neutral", "positive", "very positive")
 
 _MARKS = r"[\s>*_#•\-\"'“”‘’`\[({,\\]*(?:\(?\d+[.)]\s*)?[\s*_\"'“`]*"
 _LABEL = (
-    r"(?P<label>(?:opinion[\s_]*)?targets?|aspects?(?:[\s_]+categor(?:y|ies))?|"
-    r"sentiments?(?:[\s_]+(?:intensity|strength))?|reas\w{3,6})"
+    r"(?P<label>(?:opinion[\s_]*)?(?:targets?|aspects?(?:[\s_]+categor(?:y|ies))?|"
+    r"sentiments?(?:[\s_]+(?:intensity|strength))?|reas\w{3,6}))"
 )
-_NUMBER = r"[\s*_]*(?:\(?\s*#?\d+(?:\.\d+)?\s*[a-z]?\s*\)?)?[\s*_\"'”`]*"
+_NUMBER = (
+    r"[\s*_]*(?:\(?\s*#?\d+(?:\.\d+)?\s*[a-z]?\s*\)?)?[\s*_\"'”`]*"
+    r"(?:\([a-z][a-z ]{2,20}\)[\s*_\"'”`]*)?"
+)
 _LINE = re.compile(rf"^{_MARKS}{_LABEL}{_NUMBER}[:：][\s*_]*(?P<value>.*)$", re.IGNORECASE)
 _INLINE = re.compile(
     r"(?<=\S)[\s,;|\\]+(?:[-–—]+\s+)?(?=[\"'“*_]*"
@@ -30,6 +38,13 @@ _REMARK = re.compile(
     r"overall|reference|quotation|confidence|additional|part \d|consent|id\b|http)",
     re.IGNORECASE,
 )
+# A line drawn under an analysis, behind which another text begins.
+_RULE = re.compile(r"^\s*([-–—_=*~#])(?:\s*\1){2,}\s*$")
+# What stands in place of a sentiment: a form's placeholder, and a list for several blocks.
+_PLACEHOLDER = re.compile(r"[A-Za-z]+\d+|<[^<>]*>|\.{3}|…")
+_SEVERAL = re.compile(r"^[-+•]\s|[\"'”]\s*,\s*[\"'“]")
+_SLIGHT = re.compile(r"\b(?:mild|slight|neutral|mixed|moderate|ambivalent|somewhat)")
+_STRONG = re.compile(r"\b(?:very|extremely|strongly?|highly|overwhelmingly|intensely)\b")
 _OPENING = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "[": "]"}
 
 
@@ -56,6 +71,29 @@ class Block:
     aspect: str = ""
     sentiment: str = ""
     reasoning: str = ""
+
+    @property
+    def level(self) -> str | None:
+        """The sentiment's level, as of `level`."""
+        return level(self.sentiment)
+
+
+def level(sentiment: str) -> str | None:
+    """Maps a teacher's words for a sentiment to one of the five `LEVELS`.
+
+    `neutral` takes in the slight ones ("mild", "mildly negative", "slightly positive", "mixed"), as
+    the paper's annotation guide does (appendix B.2).
+
+    Returns:
+        The level, or `None` where the words name no sentiment ("not specified").
+    """
+    words = sentiment.lower()
+    if _SLIGHT.search(words):
+        return "neutral"
+    positive, negative = "positive" in words, "negative" in words
+    if positive == negative:
+        return "neutral" if positive else None
+    return ("very " if _STRONG.search(words) else "") + ("positive" if positive else "negative")
 
 
 def segments(analysis: str) -> list[Segment]:
@@ -99,6 +137,9 @@ def _lines(analysis: str) -> Iterator[str]:
 def _unquote(value: str) -> str:
     """Takes marks off both ends, but leaves quotes alone that belong to the text."""
     value = value.strip(" \t*_,")
+    if value.count('"') % 2 and not value.startswith('"'):
+        # The end of a JSON text around the whole block.
+        value = re.sub(r'"\s*[\]}]*$', "", value)
     for _ in range(2):
         if len(value) > 1 and value[0] in _OPENING and value[-1] == _OPENING[value[0]]:
             inner = value[1:-1]
@@ -109,16 +150,12 @@ def _unquote(value: str) -> str:
 
 def _part(label: str) -> str:
     label = label.lower()
-    if "target" in label:
-        return "target"
-    if label.startswith("aspect"):
-        return "aspect"
-    return "sentiment" if label.startswith("sentiment") else "reasoning"
+    return next((part for part in LABELS if part in label), "reasoning")
 
 
 def _is_remark(line: str, part: str, lines: list[str]) -> bool:
     """Whether an unlabelled line is a remark, and not the rest of the part before it."""
-    if _REMARK.match(line):
+    if _REMARK.match(line) or _RULE.match(line):
         return True
     after_gap = lines[-1] == ""
     return after_gap and (part != "reasoning" or not line.lstrip().startswith(("-", "*", "•")))
@@ -131,7 +168,8 @@ def blocks(analysis: str) -> list[Block]:
     follows without a target of its own belongs to the target before it.
 
     Returns:
-        The blocks that have at least a sentiment, in order.
+        The blocks that have at least a sentiment, in order. A target may be missing: where an
+        opinion is about what no words name, teachers leave it empty.
     """
     found: list[Block] = []
     current: dict[str, str] = {}
@@ -142,7 +180,14 @@ def blocks(analysis: str) -> list[Block]:
             current = kept
         current[segment.part] = segment.value
     found.append(Block(**current))
-    return [block for block in found if re.search(r"[^\W\d_]", block.sentiment)]
+    return [block for block in found if _is_sentiment(block.sentiment)]
+
+
+def _is_sentiment(value: str) -> bool:
+    """Whether a value says a sentiment in words, and a single one."""
+    if _PLACEHOLDER.fullmatch(value) or _SEVERAL.search(value):
+        return False
+    return re.search(r"[^\W\d_]", value) is not None
 
 
 def keep_parts(analysis: str, parts: Iterable[str]) -> str:
@@ -164,16 +209,6 @@ def keep_parts(analysis: str, parts: Iterable[str]) -> str:
             lines.append("")
         lines.append(segment.text)
     return "\n".join(lines)
-
-
-def without_reasoning(analysis: str) -> str:
-    """Drops the reasoning: table 4's `ANL w/o R`."""
-    return keep_parts(analysis, LABELS)
-
-
-def without_labels(analysis: str) -> str:
-    """Drops target, aspect and sentiment: table 4's `ANL w/o L`."""
-    return keep_parts(analysis, ("reasoning",))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -166,11 +166,8 @@ class Runner:
 
 @dataclasses.dataclass(frozen=True)
 class Ledgers:
-    """What is read of ledgers, and how it is split."""
+    """What is read of ledgers."""
 
-    ablations: Annotated[
-        bool, typer.Option(help="Also ANL without reasoning and without labels.")
-    ] = False
     allow_incomplete: Annotated[bool, typer.Option(help="Take unfinished runs as they are.")] = (
         False
     )
@@ -179,7 +176,7 @@ class Ledgers:
         """Returns a ``LedgerReader`` of these folders."""
         from generation.corpus.from_ledgers import LedgerReader
 
-        return LedgerReader(folders, self.ablations, self.allow_incomplete)
+        return LedgerReader(folders, self.allow_incomplete)
 
 
 @dataclasses.dataclass(frozen=True)

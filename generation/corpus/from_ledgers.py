@@ -5,16 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import anl, files, ledger, quality
+from generation import files, ledger, quality
 from generation.corpus import build as building
 from generation.corpus.records import Example
 from generation.records import OK, LedgerRow
 from generation.run_folder import RunFolder, Shard
-
-ABLATIONS = {
-    "anl_without_reasoning": anl.without_reasoning,
-    "anl_without_labels": anl.without_labels,
-}
 
 
 def check_whole(folder: Path) -> tuple[list[Shard], int]:
@@ -64,14 +59,10 @@ class LedgerReader:
 
     Args:
         folders: output folders of ``fsa generate``.
-        ablations: derive from each ANL answer its forms without reasoning and without labels, too.
         allow_incomplete: take what is there from unfinished runs.
     """
 
-    def __init__(
-        self, folders: list[Path], ablations: bool = False, allow_incomplete: bool = False
-    ) -> None:
-        self.ablations = ablations
+    def __init__(self, folders: list[Path], allow_incomplete: bool = False) -> None:
         self.shards: list[Shard] = []
         self.expected: int | None = None if allow_incomplete else 0
         for folder in folders:
@@ -109,18 +100,12 @@ class LedgerReader:
         """Yields all rows as examples."""
         for shard, row in self.ledger_rows():
             self.rows += 1
-            yield from self._examples(row, self.runs[shard.folder]["prompts"])
-
-    def _examples(self, row: LedgerRow, prompts: dict[str, Any]) -> Iterator[Example]:
-        kind = prompts.get(row.prompt, {}).get("kind", "anl" if row.prompt == "anl" else "rw")
-        targets = quality.training_text(kind, row.response or "") if row.status == OK else ""
-        yield self._example(row, row.prompt, targets)
-        if self.ablations and row.prompt == "anl":
-            for name, derive in ABLATIONS.items():
-                yield self._example(row, name, derive(targets) if targets else "")
+            yield self._example(row, self.runs[shard.folder]["prompts"])
 
     @staticmethod
-    def _example(row: LedgerRow, prompt: str, targets: str) -> Example:
+    def _example(row: LedgerRow, prompts: dict[str, Any]) -> Example:
+        kind = prompts.get(row.prompt, {}).get("kind", "anl" if row.prompt == "anl" else "rw")
+        targets = quality.training_text(kind, row.response or "") if row.status == OK else ""
         status, reason = row.status, row.reason
         if status == OK and not targets:
             status, reason = "filtered", "empty"
@@ -128,7 +113,7 @@ class LedgerReader:
             row.review_id,
             row.domain,
             row.teacher,
-            prompt,
+            row.prompt,
             row.review,
             targets,
             row.rating,

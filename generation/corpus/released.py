@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from generation import anl, files, quality
+from fsa_jax.opinions import analyses
+from generation import files, quality
 from generation.corpus import build as building
 from generation.corpus.records import Example
 from generation.lexicon import knowledge
@@ -247,7 +248,7 @@ def tell_prompt(response: str) -> str | None:
     labels = len(
         re.findall(r"(?i)\b(?:opinion target|aspect|sentiment|reasoning)[ \d]{0,4}:", response)
     )
-    if anl.parse(response) and labels >= 2:
+    if analyses.blocks(response) and labels >= 2:
         return "anl"
     return "rw" if labels == 0 and response.strip() else None
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import anl, files
+from fsa_jax.opinions import analyses
+from generation import files
 from generation.corpus.from_ledgers import LedgerReader
 from generation.corpus.records import Example
 from generation.records import OK
@@ -24,8 +25,8 @@ class Stats:
         statuses: rows by (config, status).
         reasons: failed and filtered rows by reason.
         input_lengths, target_lengths: reviews and texts by (prompt, tokens).
-        targets_per_review: ANL texts by number of quadruples.
-        sentiments: quadruples by (stars, level); level is one of ``anl.LEVELS`` or unreadable.
+        targets_per_review: ANL texts by number of blocks.
+        sentiments: blocks by (stars, level); level is one of ``analyses.LEVELS`` or unreadable.
     """
 
     statuses: collections.Counter[tuple[str, str]] = dataclasses.field(
@@ -54,11 +55,11 @@ class Stats:
         self.input_lengths[example.prompt, count_tokens(example.inputs)] += 1
         self.target_lengths[example.prompt, count_tokens(example.targets)] += 1
         if example.prompt == "anl":
-            quadruples = anl.parse(example.targets)
-            self.targets_per_review[len(quadruples)] += 1
+            blocks = analyses.blocks(example.targets)
+            self.targets_per_review[len(blocks)] += 1
             stars = min(5, math.floor(example.rating + 0.5))
-            for quadruple in quadruples:
-                self.sentiments[stars, quadruple.level or UNREADABLE] += 1
+            for block in blocks:
+                self.sentiments[stars, block.level or UNREADABLE] += 1
 
     def summary(self) -> dict[str, Any]:
         """Returns what a table shows, JSON-able."""
@@ -84,7 +85,7 @@ class Stats:
             "targets_per_review_mean": round(_mean(self.targets_per_review), 2),
             "sentiment_by_stars": {
                 str(stars): {
-                    level: self.sentiments[stars, level] for level in (*anl.LEVELS, UNREADABLE)
+                    level: self.sentiments[stars, level] for level in (*analyses.LEVELS, UNREADABLE)
                 }
                 for stars in sorted({stars for stars, _ in self.sentiments})
             },
@@ -134,7 +135,7 @@ def plot(stats: Stats, path: Path) -> None:
     lengths.set(title="Length of the teacher's texts", xlabel="tokens", ylabel="texts")
     lengths.legend()
     targets.bar(list(stats.targets_per_review), list(stats.targets_per_review.values()))
-    targets.set(title="Opinions per review", xlabel="quadruples", ylabel="reviews")
+    targets.set(title="Opinions per review", xlabel="opinions", ylabel="reviews")
     _plot_sentiment(stats, sentiment)
     names = [name for name, _ in stats.reasons.most_common(12)][::-1]
     reasons.barh(names, [stats.reasons[name] for name in names])
@@ -150,9 +151,9 @@ def plot(stats: Stats, path: Path) -> None:
 def _plot_sentiment(stats: Stats, axes: Any) -> None:
     colors = ("#b2182b", "#ef8a62", "#bbbbbb", "#67a9cf", "#2166ac")
     stars = range(1, 6)
-    totals = {s: sum(stats.sentiments[s, level] for level in anl.LEVELS) or 1 for s in stars}
+    totals = {s: sum(stats.sentiments[s, level] for level in analyses.LEVELS) or 1 for s in stars}
     bottom = [0.0] * 5
-    for level, color in zip(anl.LEVELS, colors, strict=True):
+    for level, color in zip(analyses.LEVELS, colors, strict=True):
         shares = [stats.sentiments[s, level] / totals[s] for s in stars]
         axes.bar(list(stars), shares, bottom=bottom, color=color, label=level)
         bottom = [low + share for low, share in zip(bottom, shares, strict=True)]

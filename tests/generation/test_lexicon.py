@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from generation import anl, quality
+from fsa_jax.opinions.analyses import blocks
+from generation import quality
 from generation.lexicon import knowledge, writing
 from generation.lexicon.analysis import LEVELS, analyze
 from generation.world.reviews import draw_reviews
@@ -106,7 +107,7 @@ def test_its_answers_pass_every_rule():
             text = write(review.text, review.domain)
             assert quality.rejects(kind, review.text, text, "stop") == ""
             if kind == "anl":
-                assert all(quadruple.level for quadruple in anl.parse(text))
+                assert all(block.level for block in blocks(text))
 
 
 def test_any_text_is_survived():

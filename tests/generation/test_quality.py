@@ -1,11 +1,12 @@
-"""The named rules for answers, and the reading of ANL text in all its forms."""
+"""The named rules for answers."""
 
 import collections
 import json
 
 import pytest
 
-from generation import anl, quality
+from fsa_jax.opinions.analyses import blocks
+from generation import quality
 
 BLOCK = (
     'Opinion Target 1: "food"\nAspect: "Food, Quality"\nSentiment: Positive\n'
@@ -57,6 +58,7 @@ BLOCK = (
         ),
         ("rw", "这家餐厅的食物非常好吃，服务也很周到，我会再来的。", "stop", "wrong_language"),
         ("anl", "The food is good and the reviewer is happy with it.", "stop", "unparseable"),
+        ("anl", "Aspect: Food, Quality\nSentiment: Positive", "stop", "unparseable"),
         ("anl", BLOCK, "stop", ""),
     ],
 )
@@ -91,80 +93,14 @@ def test_thinking_is_no_training_text(thought):
     assert quality.rejects("anl", "x", f"{thought}<think>{BLOCK}", "stop").startswith("length")
 
 
-@pytest.mark.parametrize(
-    ("words", "level"),
-    [
-        ("Very Positive", "very positive"),
-        ("positive", "positive"),
-        ("NEGATIVE.", "negative"),
-        ("Extremely negative", "very negative"),
-        ("Mild Sentiment", "neutral"),
-        ("Mildly negative", "neutral"),
-        ("Slightly positive (mild)", "neutral"),
-        ("Neutral", "neutral"),
-        ("Mixed, positive and negative", "neutral"),
-        ("positive and negative", "neutral"),
-        ("Not specified", None),
-        ("", None),
-    ],
-)
-def test_levels(words, level):
-    assert anl.level(words) == level
-
-
-def test_parse_many_forms():
-    text = """Sure, here is the analysis:
-
-**Opinion Target 1:** "sushi roll"
-**Aspect:** Food, Quality
-**Sentiment:** Very Positive
-**Reasoning:** It is called "divine".
-It goes on here.
-
-2. Opinion Target: staff
-- Aspect 1: Service
-- Sentiment 1: Negative
-- Reasoning 1: They were slow.
-- Aspect 2: Kindness
-- Sentiment 2: Mild
-- Reasoin: Unclear.
-
-Opinion Target 3: 'price', Aspect: Value, Sentiment: Positive, Reasoning: cheap
-
-Opinion Target 4: "nothing"
-Aspect: none
-
-Overall the review is mixed."""
-    found = [(q.target, q.aspect, q.level) for q in anl.parse(text)]
-    assert found == [
-        ("sushi roll", "Food, Quality", "very positive"),
-        ("staff", "Service", "negative"),
-        ("staff", "Kindness", "neutral"),
-        ("price", "Value", "positive"),
-    ]
-    assert anl.parse(text)[0].reasoning == 'It is called "divine". It goes on here.'
-    assert anl.parse("") == anl.parse("no blocks at all") == []
-
-
-def test_ablations_keep_the_teachers_words():
-    text = f"{BLOCK}\nAnd cheap.\n\n{BLOCK.replace('1', '2')}"
-    assert anl.without_reasoning(text) == (
-        'Opinion Target 1: "food"\nAspect: "Food, Quality"\nSentiment: Positive\n\n'
-        'Opinion Target 2: "food"\nAspect: "Food, Quality"\nSentiment: Positive'
-    )
-    assert anl.without_labels(text) == (
-        "Reasoning: The food is good.\nAnd cheap.\n\nReasoning: The food is good."
-    )
-
-
 def test_real_responses(real_data):
     """All 180 real analyses are read, with few levels that the rules cannot place."""
     with (real_data / "corpus/mixtral_400.json").open(encoding="utf-8-sig") as stream:
         texts = [json.loads(line)["mixtral_response"] for line in stream]
     analyses = [text for text in texts if "Sentiment" in text and "Opinion Target" in text]
     assert len(analyses) == 180
-    levels = collections.Counter(q.level for text in analyses for q in anl.parse(text))
-    assert all(anl.parse(text) for text in analyses)
+    levels = collections.Counter(block.level for text in analyses for block in blocks(text))
+    assert all(blocks(text) for text in analyses)
     assert levels[None] < 0.03 * levels.total()
     assert levels.total() > 3.5 * 180
     reasons = collections.Counter(

@@ -89,6 +89,7 @@ def test_ablations_drop_their_parts(data_dir, corpus_writer, ablation, kept, dro
 
 
 def test_both_ablations_together_hold_all_labelled_lines():
-    parts = analyses.without_reasoning(ANALYSIS), analyses.without_labels(ANALYSIS)
+    labels = analyses.keep_parts(ANALYSIS, analyses.LABELS)
+    parts = labels, analyses.keep_parts(ANALYSIS, ["reasoning"])
     lines = [line for part in parts for line in part.split("\n") if line]
     assert sorted(lines) == sorted(line for line in ANALYSIS.split("\n") if line)

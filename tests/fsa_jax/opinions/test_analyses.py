@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from fsa_jax.opinions.analyses import Block, blocks, keep_parts, segments, survey, without_labels
+from fsa_jax.opinions.analyses import LABELS, Block, blocks, keep_parts, level, segments, survey
 
 BLOCK = Block("wine list", "Drinks", "Very Positive", "It is great.")
 
@@ -51,9 +51,181 @@ def test_dropped_parts_leave_the_others_as_they_were():
     text = (
         "Opinion Target 1: bar\nAspect: A\nReasoning: x\n  more of x\nSentiment: Mild\n\nThe end."
     )
-    assert without_labels(text) == "Reasoning: x\n  more of x"
+    assert keep_parts(text, ["reasoning"]) == "Reasoning: x\n  more of x"
     assert keep_parts(text, ["target", "sentiment"]) == "Opinion Target 1: bar\nSentiment: Mild"
     assert keep_parts("I liked it.", ["target"]) == ""
+
+
+# Shapes that two parsers of before read differently, each with the right reading.
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param(
+            'Opinion Target 1: "phone"\nAspect 1: Look\nSentiment: Positive\nReasoning: "neat"\n\n'
+            'Aspect 2: Sound\nSentiment 2: Negative\nReasoin: "thin and dull"',
+            [
+                Block("phone", "Look", "Positive", "neat"),
+                Block("phone", "Sound", "Negative", "thin and dull"),
+            ],
+            id="misspelt reasoning",
+        ),
+        pytest.param(
+            "Opinion Target 1:\nAspect: Diet, Care\nSentiment: Positive\nReasoning: They cooked for me.",
+            [Block("", "Diet, Care", "Positive", "They cooked for me.")],
+            id="a target that no words name",
+        ),
+        pytest.param(
+            "Opinion Target 1: soup\nSentiment: Mild\n\n"
+            'Opinion Target (implicit): "how it is run"\nAspect: Staff\nSentiment: Negative',
+            [Block("soup", "", "Mild"), Block("how it is run", "Staff", "Negative")],
+            id="a qualified label",
+        ),
+        pytest.param(
+            "Response:\n[\"Opinion Target 1: 'bar' Aspect: Drinks Sentiment: Positive Reasoning: It is good.\",\n"
+            "\"Opinion Target 2: 'hall' Aspect: Noise Sentiment: Negative Reasoning: It is loud.\"]",
+            [
+                Block("bar", "Drinks", "Positive", "It is good."),
+                Block("hall", "Noise", "Negative", "It is loud."),
+            ],
+            id="blocks as texts of a list",
+        ),
+        pytest.param(
+            'Opinion Target 1: "knob", Aspect: Feel, Sentiment: Negative, Reasoning: It is rough.\n'
+            'Opinion Target 2: "lid", Aspect: Fit, Sentiment: Positive, Reasoning: It is snug.',
+            [
+                Block("knob", "Feel", "Negative", "It is rough."),
+                Block("lid", "Fit", "Positive", "It is snug."),
+            ],
+            id="a block on a line",
+        ),
+        pytest.param(
+            "Opinion Target 1: bar\nSentiment: Mild\nReasoning: x\n\n"
+            "Answer the question: Opinion Target 1: hall\nSentiment: Negative",
+            [Block("bar", "", "Mild", "x"), Block("hall", "", "Negative")],
+            id="words in front of a target",
+        ),
+        pytest.param(
+            "Opinion Target 1: fee\nAspect: Cost\nSentiment: Positive\nReasoning: It is low.\n\n"
+            "Sentiment: Neutral\nReasoning: It is said in passing.",
+            [
+                Block("fee", "Cost", "Positive", "It is low."),
+                Block("fee", "", "Neutral", "It is said in passing."),
+            ],
+            id="two sentiments are two blocks",
+        ),
+        pytest.param(
+            "Opinion Target 1: fee\nSentiment: Positive\nReasoning: It is low.\n\n---\n\n"
+            "Review: Another one.\n\nOpinion Target 1: desk\nSentiment: Negative\nReasoning: y\n* * *\nBye",
+            [Block("fee", "", "Positive", "It is low."), Block("desk", "", "Negative", "y")],
+            id="a drawn line ends the reasoning",
+        ),
+        pytest.param(
+            'Opinion Target 1: fee\nSentiment: Positive\nReasoning: It is low.\nQuotations: "so low"\n'
+            "Confidence: 90%",
+            [Block("fee", "", "Positive", "It is low.")],
+            id="further fields are remarks",
+        ),
+        pytest.param(
+            "Opinion Target 1: fee\nSentiment: Positive\n\nResponse Format:\n"
+            '{\n"OpinionTarget": "TargetName1",\n"Sentiment": "SentimentValue1"\n}',
+            [Block("fee", "", "Positive")],
+            id="a form to fill in is no block",
+        ),
+        pytest.param(
+            "Opinion Target 1: fee\nSentiment: Positive\n\n"
+            'opinionTargets: ["fee", "desk"]\nopinionSentiments: ["Positive", "Negative"]\n'
+            'opinionReasoning: ["a", "b"]',
+            [Block("fee", "", "Positive")],
+            id="lists over several blocks are no block",
+        ),
+        pytest.param(
+            "* Opinion Targets*:\n\t+ fee\n\t+ desk\n* Sentiments*:\n\t+ Positive\n\t+ Negative",
+            [],
+            id="bullet lists over several blocks are no block",
+        ),
+        pytest.param(
+            'Opinion Target 1: "soups" of the house\nAspect: Taste, i.e., how they are.\n'
+            "Sentiment: Mild",
+            [Block('"soups" of the house', "Taste, i.e., how they are.", "Mild")],
+            id="quotes and stops of the text stay",
+        ),
+        pytest.param(
+            "Opinion Target 1: soup\nOpinion Target 2: bar\n\nSubmit Your Answer\n"
+            "Opinion Target 1: soup\nSentiment: Positive\n\nPart 2:\n\nOpinion Target 2: bar\nSentiment: Mild",
+            [Block("soup", "", "Positive"), Block("bar", "", "Mild")],
+            id="remarks between blocks",
+        ),
+    ],
+)
+def test_one_reading_of_each_shape(text, expected):
+    assert blocks(text) == expected
+
+
+def test_no_reasoning_is_left_where_it_is_dropped():
+    text = (
+        "Opinion Target 1: bar\nSentiment: Mild\nReasoin: secret\n\n"
+        "Opinion Target 2: hall -- Sentiment: Negative -- Reasoning: secret\n"
+        'opinionReasoning: ["secret"]\n\nFinal answer:'
+    )
+    assert keep_parts(text, LABELS) == (
+        "Opinion Target 1: bar\nSentiment: Mild\n\nOpinion Target 2: hall\nSentiment: Negative"
+    )
+    assert keep_parts(text, ["reasoning"]).count("secret") == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("Very Positive", "very positive"),
+        ("positive", "positive"),
+        ("NEGATIVE.", "negative"),
+        ("Extremely negative", "very negative"),
+        ("Mild Sentiment", "neutral"),
+        ("Mildly negative", "neutral"),
+        ("Slightly positive (mild)", "neutral"),
+        ("Neutral", "neutral"),
+        ("Mixed, positive and negative", "neutral"),
+        ("positive and negative", "neutral"),
+        ("Not specified", None),
+        ("", None),
+    ],
+)
+def test_levels(words, expected):
+    assert level(words) == expected
+    assert Block("soup", "Taste", words).level == expected
+
+
+def test_many_forms_in_one_text():
+    text = """Sure, here is the analysis:
+
+**Opinion Target 1:** "sushi roll"
+**Aspect:** Food, Quality
+**Sentiment:** Very Positive
+**Reasoning:** It is called "divine".
+It goes on here.
+
+2. Opinion Target: staff
+- Aspect 1: Service
+- Sentiment 1: Negative
+- Reasoning 1: They were slow.
+- Aspect 2: Kindness
+- Sentiment 2: Mild
+- Reasoin: Unclear.
+
+Opinion Target 3: 'price', Aspect: Value, Sentiment: Positive, Reasoning: cheap
+
+Opinion Target 4: "nothing"
+Aspect: none
+
+Overall the review is mixed."""
+    assert [(block.target, block.aspect, block.level) for block in blocks(text)] == [
+        ("sushi roll", "Food, Quality", "very positive"),
+        ("staff", "Service", "negative"),
+        ("staff", "Kindness", "neutral"),
+        ("price", "Value", "positive"),
+    ]
+    assert blocks(text)[0].reasoning == 'It is called "divine". It goes on here.'
+    assert blocks("") == blocks("no blocks at all") == []
 
 
 def test_what_cannot_be_read_is_reported():
