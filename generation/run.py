@@ -134,7 +134,7 @@ def generate(
     run_folder, facts = RunFolder(options.folder), _facts(options, teacher.spec)
     run_folder.prepare()
     if bind := getattr(teacher, "bind", None):
-        bind(options.files)
+        bind(options.files, stop)
     with ledger.Ledger(options.files.ledger) as book:
         run_folder.refuse_other_run(facts)
         teacher.check()
@@ -143,6 +143,11 @@ def generate(
         write_summary(options, fingerprint, progress, planner)
         try:
             _record(options, teacher, planner, progress, book, watch)
+            if progress.left and not progress.stopped:
+                progress.stopped = stop() or "the teacher has left requests open"
+        except base.ServiceError:
+            write_summary(options, fingerprint, progress, planner)
+            raise
         except OSError:
             # The disk may be full; the summary on it says "not complete", which is true.
             raise

@@ -1,8 +1,8 @@
 """Remembers on disk which batches were sent, so that a killed run finds them again.
 
 Each batch has a folder entry ``<name>.requests.jsonl`` with its requests, and lines in
-``journal.jsonl``: ``prepared`` before the service hears of it, ``created`` with the service's id,
-``ended`` once all its answers are in the ledger.
+``journal.jsonl``: one before the service hears of it, one with the id of the uploaded file, one
+with the batch's own id, and one once all its answers are in the ledger.
 """
 
 import dataclasses
@@ -20,11 +20,19 @@ from generation.teachers.base import Request
 
 @dataclasses.dataclass
 class Batch:
-    """One batch: its name (ours), its id (the service's, None until known), its requests by key."""
+    """One batch.
+
+    Attributes:
+        name: ours.
+        id: the service's; None until known.
+        requests: by key.
+        file: the service's id of the file of requests; None until known.
+    """
 
     name: str
     id: str | None
     requests: dict[str, Request]
+    file: str | None = None
 
 
 class BatchJournal:
@@ -38,6 +46,12 @@ class BatchJournal:
         self.folder = folder
         self.path = folder / "journal.jsonl"
 
+    def prepare_folder(self) -> None:
+        """Makes the folder, so that one that cannot be written is known before anything is sent."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab"):
+            pass
+
     def open_batches(self) -> list[Batch]:
         """Returns the batches that have not ended, with their requests."""
         events: dict[str, dict[str, Any]] = {}
@@ -49,7 +63,7 @@ class BatchJournal:
                     continue  # the last line, cut off when the run was killed, or no line
                 events.setdefault(event["name"], {}).update(event)
         return [
-            Batch(name, event.get("id"), self._load(name))
+            Batch(name, event.get("id"), self._load(name), event.get("file"))
             for name, event in events.items()
             if not event.get("ended")
         ]
@@ -62,6 +76,11 @@ class BatchJournal:
                 stream.write(_dump(request))
         self._note(name=batch.name, requests=len(requests))
         return batch
+
+    def uploaded(self, batch: Batch, file: str) -> None:
+        """Writes down the service's id of the file of requests."""
+        batch.file = file
+        self._note(name=batch.name, file=file)
 
     def created(self, batch: Batch, id_: str) -> None:
         """Writes down the service's id."""

@@ -117,7 +117,7 @@ def from_error(error: Exception, secret: str) -> Fault:
     import openai
 
     if isinstance(error, ErrorInAnswerError):
-        return from_status(_status_in(error.body), error.body, {}, secret)
+        return from_status(status_in(error.body), error.body, {}, secret)
     if isinstance(error, openai.APIConnectionError) and (broken := _broken_connection(error)):
         return Fault("connection", _words(str(broken), secret), RETRY)
     if isinstance(error, openai.APITimeoutError | TimeoutError) or _of_transport(error, "Timeout"):
@@ -246,7 +246,7 @@ def _wait_in(message: str) -> float | None:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _status_in(body: object) -> int:
+def status_in(body: object) -> int:
     """Returns the HTTP status that an error without one stands for."""
     message, code, _ = _error_of(body)
     if code.isdecimal() and 400 <= int(code) < 600:

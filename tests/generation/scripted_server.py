@@ -12,8 +12,17 @@ key: the API key that is accepted (any where missing).
 moved: an address that every request is sent to by a redirect.
 quota_after: after so many answers, every request is refused for lack of quota.
 refuses: names of parameters; a request that holds one gets a 400 that says so.
+batch_end: the state in which batches end (completed).
 batch_expire_after: a batch expires after so many of its rows, once.
 batch_polls: polls until a batch ends (2).
+misbehave: true draws one of ``misbehaviours`` for each request.
+batch_queue: most requests in open batches; a batch that has no room fails.
+batch_fails: [[code, message], …]: so the next batches fail.
+create_fails: [[status, message], …]: so the next batches are not even made.
+batch_words: {state: word}, what the service calls a state.
+no_metadata: true forgets what batches are called.
+lost_files, lost_batches: so many looks at one find nothing.
+torn_files, short_files: so many downloads are cut off, or lack a line, without a word.
 
 It counts, by the text of the last message, how often it was asked and how often it answered;
 ``GET /counts`` tells.
@@ -27,6 +36,8 @@ import random
 import sys
 import time
 
+import misbehaviours
+
 
 class Server:
     def __init__(self, script):
@@ -38,7 +49,7 @@ class Server:
         self.cpu = time.process_time()
         self.files = {}
         self.batches = {}
-        self.retry_after = []
+        self.misbehaviour = misbehaviours.Misbehaviour(self.random, completion)
 
     async def connection(self, reader, writer):
         try:
@@ -63,15 +74,19 @@ class Server:
                     writer.transport.abort()
                     return
                 status, extra, payload = result
+                cut = extra.pop("cut", 0)
                 data = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
                 lines = [
                     f"HTTP/1.1 {status} X",
                     f"content-length: {len(data)}",
-                    "content-type: application/json",
+                    f"content-type: {extra.pop('content-type', 'application/json')}",
                 ]
                 lines += [f"{name}: {value}" for name, value in extra.items()]
+                data = data[: len(data) - cut]
                 writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
                 await writer.drain()
+                if cut:
+                    return
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -84,6 +99,8 @@ class Server:
                 "answered": self.answered,
                 "files": len(self.files),
                 "batches": list(self.batches),
+                "sizes": [len(self.files[b["input"]].splitlines()) for b in self.batches.values()],
+                "ends": self.misbehaviour.ends,
             }
             return 200, {}, counts
         if path == "/script":
@@ -143,6 +160,8 @@ class Server:
                     }
                 },
             )
+        if self.script.get("misbehave"):
+            return await self.misbehave(request, text, name)
         draw = self.random.random()
         for kind, share in self.script.get("faults", {}).items():
             if draw < share:
@@ -158,6 +177,12 @@ class Server:
                 words = f"Unsupported parameter: '{name}' is not supported with this model."
                 return {"error": {"message": words, "param": name, "code": "unsupported_parameter"}}
         return None
+
+    async def misbehave(self, request, text, name):
+        drawn = self.misbehaviour.draw(request, text, name)
+        if drawn == "truncated":
+            return 200, {"cut": 30}, completion(request, text)
+        return drawn if isinstance(drawn, tuple) else await self.fault(drawn)
 
     async def fault(self, kind):
         if kind == "429":
@@ -188,13 +213,11 @@ class Server:
             )
             return 200, {}, self.file(content)
         if parts[0] == "files":
-            content = self.files[parts[1]]
-            return (
-                (200, {}, content)
-                if parts[-1] == "content"
-                else (200, {}, self.file_object(parts[1]))
-            )
+            return self.download(parts)
         if method == "POST" and len(parts) == 1:
+            if self.script.get("create_fails"):
+                status, words = self.script["create_fails"].pop(0)
+                return status, {}, {"error": {"message": words}}
             request = json.loads(body)
             lines = self.files[request["input_file_id"]].splitlines()
             if len(lines) > self.script.get("batch_limit", 50000):
@@ -203,8 +226,9 @@ class Server:
             self.batches[name] = {
                 "input": request["input_file_id"],
                 "polls": 0,
-                "metadata": request.get("metadata"),
+                "metadata": None if self.script.get("no_metadata") else request.get("metadata"),
             }
+            self.admit(self.batches[name], len(lines))
             return 200, {}, self.batch_object(name)
         if method == "GET" and len(parts) == 1:
             return (
@@ -216,7 +240,37 @@ class Server:
                     "has_more": False,
                 },
             )
+        if self.lacks("lost_batches"):
+            return 404, {}, {"error": {"message": f"No batch found with id {parts[1]}"}}
         return 200, {}, self.batch_object(parts[1], poll=True)
+
+    def download(self, parts):
+        if parts[-1] != "content":
+            return 200, {}, self.file_object(parts[1])
+        if self.lacks("lost_files"):
+            return 404, {}, {"error": {"message": f"No such File object: {parts[1]}"}}
+        content = self.files[parts[1]]
+        if self.lacks("short_files"):
+            return 200, {}, b"".join(content.splitlines(keepends=True)[1:])
+        return 200, {}, content[: len(content) // 2] if self.lacks("torn_files") else content
+
+    def lacks(self, name):
+        """Counts down how often something is not there."""
+        self.script[name] = self.script.get(name, 0) - 1
+        return self.script[name] >= 0
+
+    def admit(self, batch, size):
+        """Lets a batch into the queue, or fails it."""
+        error = None
+        inside = [b for b in self.batches.values() if "status" not in b and b is not batch]
+        held = sum(len(self.files[b["input"]].splitlines()) for b in inside)
+        if held + size > self.script.get("batch_queue", held + size):
+            error = ["token_limit_exceeded", "Enqueued token limit reached for scripted."]
+        elif self.script.get("batch_fails"):
+            error = self.script["batch_fails"].pop(0)
+        if error:
+            batch["status"] = "failed"
+            batch["failure"] = {"data": [{"code": error[0], "message": error[1]}]}
 
     def file(self, content):
         name = f"file-{len(self.files)}"
@@ -237,6 +291,7 @@ class Server:
     def batch_object(self, name, poll=False):
         batch = self.batches[name]
         batch["polls"] += poll
+        words = self.script.get("batch_words", {})
         if poll and batch["polls"] >= self.script.get("batch_polls", 2) and "status" not in batch:
             self.run_batch(batch)
         return {
@@ -246,7 +301,8 @@ class Server:
             "completion_window": "24h",
             "created_at": 0,
             "input_file_id": batch["input"],
-            "status": batch.get("status", "in_progress"),
+            "status": words.get(state := batch.get("status", "in_progress"), state),
+            "errors": batch.get("failure"),
             "output_file_id": batch.get("output"),
             "error_file_id": batch.get("errors"),
             "metadata": batch["metadata"],
@@ -269,6 +325,9 @@ class Server:
                 bad.append(out | {"error": {"code": "batch_expired", "message": "not run in time"}})
                 continue
             self.asked[name] += 1
+            if self.script.get("misbehave"):
+                good += self.misbehaved(row["body"], text, name, out)
+                continue
             if self.script.get("poison") and self.script["poison"] in text:
                 body = {"error": {"message": "this row is bad", "code": "bad_row"}}
                 bad.append(out | {"response": {"status_code": 400, "body": body}})
@@ -280,7 +339,9 @@ class Server:
             good.append(
                 out | {"response": {"status_code": 200, "body": completion(row["body"], text)}}
             )
-        batch["status"] = "completed" if expire is None else "expired"
+        batch["status"] = self.script.get("batch_end") or (
+            "completed" if expire is None else "expired"
+        )
         for field, rows in (("output", good), ("errors", bad)):
             # Real output files come in no particular order.
             self.random.shuffle(rows)
@@ -288,6 +349,18 @@ class Server:
                 batch[field] = self.file(
                     b"".join(json.dumps(row).encode() + b"\n" for row in rows)
                 )["id"]
+
+    def misbehaved(self, request, text, name, out):
+        """Returns the rows that a batch's file holds about one request: one, none or two."""
+        drawn = self.misbehaviour.draw(request, text, name)
+        if isinstance(drawn, str):
+            return [] if drawn == "hang" else [out | {"error": {"code": drawn, "message": drawn}}]
+        status, _, body = drawn
+        if isinstance(body, bytes):
+            body = body.decode("latin-1")
+            body = json.loads(body) if body.startswith('"') else body
+        row = out | {"response": {"status_code": status, "body": body}}
+        return [row, row] if self.random.random() < 0.05 else [row]
 
 
 def completion(request, text):

@@ -77,7 +77,7 @@ def test_what_would_change_answers_is_left_to_the_user(fault):
     assert dialect.body(SPEC, REQUEST) == before
 
 
-@pytest.mark.parametrize("backend", ["openai"])
+@pytest.mark.parametrize("backend", ["openai", "openai_batch"])
 @pytest.mark.parametrize("refuses", [["max_tokens"], ["seed", "max_tokens"]])
 def test_a_run_learns_and_loses_no_row(serve, write_reviews, options, choice, backend, refuses):
     server = serve(refuses=refuses)
