@@ -16,9 +16,10 @@ from collections.abc import Callable, Sequence
 import seqio
 
 from fsa_jax.opinions.data_sets import DATA_SETS, DataSet, sentences_of
+from fsa_jax.opinions.questions import Question, about_sentence
 from fsa_jax.opinions.scoring.rows import make_metric, make_postprocess
 from fsa_jax.opinions.sentences import Sentence
-from fsa_jax.opinions.units import Kind, gold_units, linearize
+from fsa_jax.opinions.units import Kind, linearize
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
 
 PERCENTAGES = (1, 2, 5, 10, 20, 25, 50, 75)
@@ -32,16 +33,21 @@ def example_row(sentence: Sentence, kind: Kind, hard: bool) -> dict[str, str | i
         kind: What the task asks for.
         hard: Whether it is one of the benchmark's additional hard samples.
     """
-    gold = gold_units(sentence, kind)
+    question = about_sentence(sentence, kind, hard)
+    return question_features(question) | {
+        "inputs": question.text,
+        "targets": linearize(question.gold, kind),
+    }
+
+
+def question_features(question: Question) -> dict[str, str | int]:
+    """Returns what an example carries through to its prediction row; -1 is *not annotated*."""
+    flags = {name: -1 if is_in is None else int(is_in) for name, is_in in question.subsets.items()}
     return {
-        "id": sentence.id,
-        "text": sentence.text,
-        "gold": json.dumps(gold, ensure_ascii=False),
-        "implicit": -1 if sentence.implicit is None else int(sentence.implicit),
-        "multiple": int(sentence.is_multiple),
-        "hard": int(hard),
-        "inputs": sentence.text,
-        "targets": linearize(gold, kind),
+        "id": question.id,
+        "text": question.sentence.text,
+        "gold": json.dumps(question.gold, ensure_ascii=False),
+        **flags,
     }
 
 

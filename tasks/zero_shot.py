@@ -1,8 +1,8 @@
 """Zero-shot classification (tables 5 and 10): which label word is the most probable answer.
 
 Targeted (TSC) and aspect-level (ASC) sentiment classification ask for the polarity of one gold
-target or category of a sentence. Each (sentence, target) becomes one example for each label word,
-with the word as its target; the model scores the targets (SeqIO's *score* metrics), and the word
+target or category of a sentence. Each such question becomes one example for each label word, with
+the word as its target; the model scores the targets (SeqIO's *score* metrics), and the word
 with the highest score is the answer. Examples carry `group` (which pair they belong to),
 `label_words` (JSON), `label_index`, `correct_index`, `gold` (the pair's one unit, JSON), and the
 sentence's flags.
@@ -20,64 +20,38 @@ from typing import Any
 
 import seqio
 
-from fsa_jax.opinions.data_sets import DATA_SETS, DataSet, sentences_of
+from fsa_jax.opinions.data_sets import DATA_SETS, sentences_of
+from fsa_jax.opinions.questions import CLASSIFICATIONS, Question, data_set_of, questions
 from fsa_jax.opinions.scoring.rows import Row, explain, match
-from fsa_jax.opinions.units import Kind, gold_units
+from fsa_jax.opinions.units import Kind
+from tasks.benchmark import question_features
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
 
-# Four labels for targets, three for categories, as table 10 lists them; a conflict is no
-# category's.
-TSC_LABELS = ("negative", "neutral", "positive", "conflict")
-ASC_LABELS = ("negative", "neutral", "positive")
-VERSION = 1
-TASKS = {
-    "tsc_rest14": ("tsa_rest14", TSC_LABELS),
-    "tsc_laptop14": ("tsa_laptop14", TSC_LABELS),
-    "asc_rest16": ("asa_rest16", ASC_LABELS),
-    "asc_laptop16": ("asa_laptop16", ASC_LABELS),
-}
 _SUBSETS = ("implicit", "multiple", "hard")
 _NUMBERS = ("group", "label_index", "correct_index", *_SUBSETS)
 Target = dict[str, Any]
 
 
-def prompt(sentence: str, unit: Mapping[str, Any]) -> str:
+def prompt(question: Question) -> str:
     """Writes the question of table 10 for students and open models."""
-    if "target" in unit:
-        asked = f"Opinion target: {unit['target']}"
-    else:
-        asked = f"Aspect category: {unit['category']}"
-    return f"Sentence: {sentence}\n{asked}\nLabel:"
+    return f"Sentence: {question.text}\nLabel:"
 
 
-def read_rows(split: str, data_set: DataSet, labels: Sequence[str]) -> Rows:
+def read_rows(split: str, task: str) -> Rows:
     """Returns one example for each label word of each gold unit of a split."""
+    labels = CLASSIFICATIONS[task].labels
     rows: Rows = []
-    group = 0
-    for sentence, hard in sentences_of(data_set, split):
-        for number, unit in enumerate(gold_units(sentence, data_set.kind)):
-            if unit["polarity"] not in labels:
-                raise ValueError(
-                    f"sentence {sentence.id}: {unit['polarity']!r} is none of {', '.join(labels)}"
-                )
-            question: dict[str, Any] = {
-                # Rows are paired by their ids; LLMs' answers are named in the same way.
-                "id": f"{sentence.id}#{number}",
-                "text": sentence.text,
-                "group": group,
-                "label_words": json.dumps(labels),
-                "correct_index": labels.index(unit["polarity"]),
-                "gold": json.dumps([unit], ensure_ascii=False),
-                "implicit": -1 if sentence.implicit is None else int(sentence.implicit),
-                "multiple": int(sentence.is_multiple),
-                "hard": int(hard),
-                "inputs": prompt(sentence.text, unit),
-            }
-            rows += [
-                question | {"label_index": index, "targets": label}
-                for index, label in enumerate(labels)
-            ]
-            group += 1
+    for group, question in enumerate(questions(task, sentences_of(data_set_of(task), split))):
+        (unit,) = question.gold
+        example = question_features(question) | {
+            "group": group,
+            "label_words": json.dumps(labels),
+            "correct_index": labels.index(unit["polarity"]),
+            "inputs": prompt(question),
+        }
+        rows += [
+            example | {"label_index": index, "targets": label} for index, label in enumerate(labels)
+        ]
     return rows
 
 
@@ -184,14 +158,11 @@ def _share(answers: Sequence[Target]) -> float:
 
 def register() -> None:
     """Registers the zero-shot tasks; nothing is read."""
-    for name, (data_set_name, labels) in TASKS.items():
-        data_set = DATA_SETS[data_set_name]
+    for name, asked in CLASSIFICATIONS.items():
+        data_set = DATA_SETS[asked.data_set]
         seqio.TaskRegistry.add(
             name,
-            source=RowsSource(
-                functools.partial(read_rows, data_set=data_set, labels=labels),
-                tuple(data_set.splits),
-            ),
+            source=RowsSource(functools.partial(read_rows, task=name), tuple(data_set.splits)),
             preprocessors=preprocessors(),
             output_features=OUTPUT_FEATURES,
             postprocess_fn=postprocess,

@@ -28,19 +28,22 @@ class DataSet:
 
     Args:
         kind: What is asked for.
+        domain: restaurant or laptop.
         form: Format of its files.
         splits: Files of each split, relative to the data root.
     """
 
     kind: Kind
+    domain: str
     form: str
     splits: Mapping[str, tuple[str, ...]]
 
 
-def _fsa(folder: str, kind: Kind) -> DataSet:
+def _fsa(folder: str, kind: Kind, domain: str) -> DataSet:
     file = f"fsa/{folder}/{{}}.json".format
     return DataSet(
         kind,
+        domain,
         "fsa",
         {
             "train": (file("train"),),
@@ -52,40 +55,41 @@ def _fsa(folder: str, kind: Kind) -> DataSet:
     )
 
 
-def _quads(pattern: str, form: str) -> DataSet:
+def _quads(pattern: str, form: str, domain: str) -> DataSet:
     names = {"train": "train", "validation": "dev", "test": "test"}
     splits = {split: (pattern.format(name),) for split, name in names.items()}
-    return DataSet(QUAD, form, splits)
+    return DataSet(QUAD, domain, form, splits)
 
 
 _ASA_RESTAURANT = dataclasses.replace(ASA, categories=RESTAURANT)
 _ASA_LAPTOP = dataclasses.replace(ASA, categories=LAPTOP)
 DATA_SETS: Mapping[str, DataSet] = {
-    "tsa_rest14": _fsa("atsa/rest14", TSA),
-    "tsa_laptop14": _fsa("atsa/laptop14", TSA),
-    "asa_rest16": _fsa("acsa/rest16", _ASA_RESTAURANT),
-    "asa_laptop16": _fsa("acsa/laptop16", _ASA_LAPTOP),
-    "asqp_rest15": _quads("asqp/rest15/{}.txt", "asqp"),
-    "asqp_rest16": _quads("asqp/rest16/{}.txt", "asqp"),
-    "acos_rest16": _quads("acos/Restaurant-ACOS/rest16_quad_{}.tsv", "acos"),
-    "acos_laptop16": _quads("acos/Laptop-ACOS/laptop_quad_{}.tsv", "acos"),
+    "tsa_rest14": _fsa("atsa/rest14", TSA, "restaurant"),
+    "tsa_laptop14": _fsa("atsa/laptop14", TSA, "laptop"),
+    "asa_rest16": _fsa("acsa/rest16", _ASA_RESTAURANT, "restaurant"),
+    "asa_laptop16": _fsa("acsa/laptop16", _ASA_LAPTOP, "laptop"),
+    "asqp_rest15": _quads("asqp/rest15/{}.txt", "asqp", "restaurant"),
+    "asqp_rest16": _quads("asqp/rest16/{}.txt", "asqp", "restaurant"),
+    "acos_rest16": _quads("acos/Restaurant-ACOS/rest16_quad_{}.tsv", "acos", "restaurant"),
+    "acos_laptop16": _quads("acos/Laptop-ACOS/laptop_quad_{}.tsv", "acos", "laptop"),
 }
 
 
-def benchmark_file(relative: str, form: str) -> Path:
+def benchmark_file(relative: str, form: str, root: Path | None = None) -> Path:
     """Returns the path of a benchmark file.
 
     Args:
         relative: Its place below the data root.
         form: Its format.
+        root: The data root; `None` for `FSA_DATA_DIR`.
 
     Raises:
         FileNotFoundError: There is no such file, or no `FSA_DATA_DIR`.
     """
-    path = data_root() / relative
+    path = (root or data_root()) / relative
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} does not exist: put the data under $FSA_DATA_DIR/{_LAYOUTS[form]}"
+            f"{path} does not exist: put the data under {root or '$FSA_DATA_DIR'}/{_LAYOUTS[form]}"
         )
     return path
 
@@ -101,8 +105,15 @@ def load_sentences(path: Path, form: str) -> tuple[Sentence, ...]:
     return _load(str(path), form, (stat.st_mtime_ns, stat.st_size))
 
 
-def sentences_of(data_set: DataSet, split: str) -> list[tuple[Sentence, bool]]:
+def sentences_of(
+    data_set: DataSet, split: str, root: Path | None = None
+) -> list[tuple[Sentence, bool]]:
     """Reads the sentences of a split, each with whether it is one of the added hard samples.
+
+    Args:
+        data_set: The data set.
+        split: Name of one of its splits.
+        root: The data root; `None` for `FSA_DATA_DIR`.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -110,7 +121,7 @@ def sentences_of(data_set: DataSet, split: str) -> list[tuple[Sentence, bool]]:
     """
     found: list[tuple[Sentence, bool]] = []
     for relative in data_set.splits[split]:
-        path = benchmark_file(relative, data_set.form)
+        path = benchmark_file(relative, data_set.form, root)
         hard = path.stem == HARD
         found.extend((sentence, hard) for sentence in load_sentences(path, data_set.form))
     return found

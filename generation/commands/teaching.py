@@ -161,8 +161,9 @@ def evaluate(
     ] = None,
 ) -> None:
     """Let an LLM do a benchmark task in context, and write predictions for `fsa score`."""
+    from fsa_jax.opinions.data_sets import sentences_of
     from generation import run, session
-    from generation.evaluation import benchmark, in_context
+    from generation.evaluation import in_context
     from generation.run_folder import RunFolder
     from generation.teachers import factory
 
@@ -170,14 +171,13 @@ def evaluate(
     spec, _ = factory.describe(choice)
     if spec.backend == "lexicon":
         raise ValueError("the lexicon teacher does no benchmark tasks; name an LLM by --teacher")
-    _, dataset = in_context.split_name(task)
-    asked = in_context.questions(task, benchmark.read(data_dir, dataset, split))
-    train = benchmark.read(data_dir, dataset, "train")
+    asked = in_context.ask(task, split, data_dir)
+    train = sentences_of(in_context.asked_data_set(task), "train", data_dir)
     prompt = in_context.make_prompt(task, train, shots, seed)
     folder = RunFolder(output_dir)
     folder.prepare(folder.predictions(task))
     questions = folder.questions(task)
-    in_context.write_questions(asked, questions)
+    in_context.write_questions(task, asked, questions)
     options = run.Options(questions, output_dir, (prompt,), max_cost=max_cost)
     progress = session.generate(choice, options)
     output = in_context.write_predictions(task, asked, prompt, spec, options)

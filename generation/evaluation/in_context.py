@@ -4,7 +4,6 @@ The asking is a run like any other, with a ledger that survives; sentences take 
 reviews.
 """
 
-import dataclasses
 import functools
 import importlib.resources
 import json
@@ -15,88 +14,87 @@ from typing import Any
 
 import yaml
 
+from fsa_jax.opinions.data_sets import DATA_SETS, DataSet, sentences_of
+from fsa_jax.opinions.questions import CLASSIFICATIONS, Question, data_set_of, questions
+from fsa_jax.opinions.sentences import POLARITIES, Sentence
+from fsa_jax.opinions.units import Unit, gold_units
 from generation import files, ledger, run
-from generation.evaluation import benchmark
-from generation.evaluation.benchmark import DATASETS, Sentence
 from generation.prompting import Prompt
 from generation.records import Review
 from generation.run_folder import RunFolder
 from generation.teachers.base import Spec, identity
 
-KINDS = {"tsa": "target", "asa": "category", "tsc": "target", "asc": "category"}
+# Quads have no prompts.
+TASKS = (*(name for name in DATA_SETS if name.startswith(("tsa", "asa"))), *CLASSIFICATIONS)
 # The paper's numbers of demonstrations (appendix A.2); zero-shot tasks have none.
 SHOTS = {"tsa_laptop14": 4}
 SAMPLING = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 256}
 
 
-@dataclasses.dataclass(frozen=True)
-class Question:
-    """What is asked about one sentence: all its units, or the polarity of one of them."""
-
-    sentence: Sentence
-    review: Review
-    unit: dict[str, str] | None
-
-    @property
-    def gold(self) -> list[dict[str, str]]:
-        """The right answer, as units."""
-        return list(self.sentence.units) if self.unit is None else [self.unit]
-
-
-def split_name(task: str) -> tuple[str, str]:
-    """Returns kind and data set of a task's name, such as ``tsa_rest14``.
+def asked_data_set(task: str) -> DataSet:
+    """Returns the data set that a task asks about.
 
     Raises:
         ValueError: there is no such task.
     """
-    kind, _, dataset = task.partition("_")
-    if kind in KINDS and dataset in DATASETS and DATASETS[dataset][2] == KINDS[kind]:
-        return kind, dataset
-    known = [f"{k}_{d}" for k in KINDS for d in DATASETS if DATASETS[d][2] == KINDS[k]]
-    raise ValueError(f"--task is {task!r}; use one of {', '.join(known)}")
+    if task not in TASKS:
+        raise ValueError(f"--task is {task!r}; use one of {', '.join(TASKS)}")
+    return data_set_of(task)
 
 
-def questions(task: str, sentences: list[Sentence]) -> list[Question]:
-    """Returns what is asked, in the order of the sentences."""
-    kind, dataset = split_name(task)
-    domain = DATASETS[dataset][1]
-    found = []
-    for sentence in sentences:
-        if kind in ("tsa", "asa"):
-            review = Review(sentence.id, domain, 3.0, sentence.text, task)
-            found.append(Question(sentence, review, None))
-            continue
-        label = "Opinion target" if kind == "tsc" else "Aspect category"
-        for number, unit in enumerate(sentence.units):
-            text = f"{sentence.text}\n{label}: {unit[KINDS[kind]]}"
-            review = Review(f"{sentence.id}#{number}", domain, 3.0, text, task)
-            found.append(Question(sentence, review, unit))
-    return found
+def ask(task: str, split: str, root: Path) -> list[Question]:
+    """Reads what is asked, in the order of the sentences.
+
+    Args:
+        task: one of ``TASKS``.
+        split: ``train``, ``validation`` or ``dev``, ``test``, ``test_original`` or ``test_hard``;
+            ``test`` is the other two together, as the paper reports it.
+        root: the data root, which holds ``fsa/``.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: there is no such task or split, or a file is not in the benchmark's format.
+    """
+    data_set = asked_data_set(task)
+    split = "validation" if split == "dev" else split
+    if split not in data_set.splits:
+        raise ValueError(f"--split is {split!r}; use {', '.join(data_set.splits)}")
+    return list(questions(task, sentences_of(data_set, split, root)))
 
 
-def make_prompt(task: str, train: list[Sentence], shots: int | None, seed: int) -> Prompt:
+def as_review(question: Question, task: str) -> Review:
+    """Returns a question in a review's place: a run asks about reviews."""
+    return Review(question.id, asked_data_set(task).domain, 3.0, question.text, task)
+
+
+def make_prompt(
+    task: str, train: list[tuple[Sentence, bool]], shots: int | None, seed: int
+) -> Prompt:
     """Builds a task's prompt.
 
     Args:
         task: such as ``tsa_rest14``.
-        train: the train set: demonstrations are drawn from it, and it spans the category space.
+        train: the train set, as of ``sentences_of``: demonstrations are drawn from it, and it spans
+            the category space.
         shots: number of demonstrations; None for the paper's.
         seed: of the draw.
     """
-    kind, _ = split_name(task)
+    kind = asked_data_set(task).kind
     texts = _texts()
-    instruction = texts[kind]
+    instruction = texts[task.partition("_")[0]]
     parts = []
-    if kind in ("tsa", "asa"):
-        space = (
-            sorted({unit["category"] for s in train for unit in s.units}) if kind == "asa" else []
-        )
-        instruction = instruction.replace("{category space}", str(space))
+    if task not in CLASSIFICATIONS:
+        gold = [(sentence.text, gold_units(sentence, kind)) for sentence, _ in train]
+        if "category" in kind.fields:
+            space = sorted({unit["category"] for _, units in gold for unit in units})
+            instruction = instruction.replace("{category space}", str(space))
         count = SHOTS.get(task, 8) if shots is None else shots
-        if count > len(train):
-            raise ValueError(f"--shots is {count}, but the train set has {len(train)} sentences")
-        drawn = random.Random(f"{seed} {task}").sample(train, count)
-        parts = [f"Sentence: {s.text}\nLabel: {_label(s, KINDS[kind])}" for s in drawn]
+        if count > len(gold):
+            raise ValueError(f"--shots is {count}, but the train set has {len(gold)} sentences")
+        drawn = random.Random(f"{seed} {task}").sample(gold, count)
+        for text, units in drawn:
+            label = str([tuple(unit[key] for key in kind.keys) for unit in units])
+            parts.append(f"Sentence: {text}\nLabel: {label}")
     asked = "Sentence: {input review}\nLabel:"
     # A demonstration with the placeholder's words would take the sentence's place.
     parts = [
@@ -115,15 +113,11 @@ def _texts() -> dict[str, Any]:
     )
 
 
-def _label(sentence: Sentence, field: str) -> str:
-    return str([(unit[field], unit["polarity"]) for unit in sentence.units])
-
-
-def write_questions(asked: list[Question], path: Path) -> None:
+def write_questions(task: str, asked: list[Question], path: Path) -> None:
     """Writes the reviews file that a run asks about."""
     with files.atomic_file(path) as stream:
         for question in asked:
-            stream.write(question.review.to_json().encode() + b"\n")
+            stream.write(as_review(question, task).to_json().encode() + b"\n")
 
 
 def write_predictions(
@@ -145,39 +139,30 @@ def write_predictions(
 def _prediction_rows(
     task: str, asked: list[Question], prompt: Prompt, spec: Spec, rows: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    kind, _ = split_name(task)
     for question in asked:
-        messages = prompt.messages(question.review, spec.instruction_role)
-        answer = rows.get(
-            ledger.request_key(question.review.review_id, messages, identity(spec, prompt))
-        )
+        messages = prompt.messages(as_review(question, task), spec.instruction_role)
+        answer = rows.get(ledger.request_key(question.id, messages, identity(spec, prompt)))
         raw = (answer.response or "") if answer else ""
-        row: dict[str, Any] = {
-            "id": question.review.review_id,
+        yield {
+            "id": question.id,
             "task": task,
             "raw": raw,
             # What LLMs write for a list of pairs is read by the scorer, which knows the task's
             # rules.
-            "parsed": None
-            if question.unit is None
-            else _classified(raw, question.unit, KINDS[kind]),
-            "gold": question.gold,
+            "parsed": None if question.unit is None else _classified(raw, question.unit),
+            "gold": list(question.gold),
             "matches": None,
             "reason": answer.reason if answer else "not asked",
             "text": question.sentence.text,
-            "multiple": question.sentence.multiple,
-            "hard": question.sentence.hard,
+            **question.subsets,
         }
-        if question.sentence.implicit is not None:
-            row["implicit"] = question.sentence.implicit
-        yield row
 
 
-def _classified(raw: str, unit: dict[str, str], field: str) -> list[dict[str, str]]:
+def _classified(raw: str, unit: Unit) -> list[Unit]:
     """Returns the unit with the label that the answer names first.
 
     The list is empty where it names none.
     """
     words = raw.lower()
-    named = [(words.find(label), label) for label in benchmark.POLARITIES if label in words]
-    return [{field: unit[field], "polarity": min(named)[1]}] if named else []
+    named = [(words.find(label), label) for label in POLARITIES if label in words]
+    return [unit | {"polarity": min(named)[1]}] if named else []

@@ -5,8 +5,9 @@ import json
 import pytest
 import typer.testing
 
+from fsa_jax.opinions.data_sets import sentences_of
 from generation import commands
-from generation.evaluation import benchmark, in_context
+from generation.evaluation import in_context
 from generation.world.sample import write_sample
 
 CLI = typer.testing.CliRunner()
@@ -21,8 +22,7 @@ def data(tmp_path_factory):
 
 @pytest.mark.parametrize("task", ["tsa_rest14", "asa_rest16"])
 def test_in_context_prompt(data, task):
-    _, dataset = in_context.split_name(task)
-    train = benchmark.read(data, dataset, "train")
+    train = sentences_of(in_context.asked_data_set(task), "train", data)
     prompt = in_context.make_prompt(task, train, None, seed=42)
     assert prompt.template.count("Sentence: ") == 9
     assert prompt.template.startswith("Please perform ")
@@ -39,33 +39,15 @@ def test_in_context_prompt(data, task):
 
 
 def test_zero_shot_questions(data):
-    sentences = benchmark.read(data, "rest14", "test_original")
-    asked = in_context.questions("tsc_rest14", sentences)
-    assert len(asked) == sum(len(sentence.units) for sentence in sentences)
-    prompt = in_context.make_prompt("tsc_rest14", sentences, None, 0)
-    (message,) = prompt.messages(asked[0].review)
+    asked = in_context.ask("tsc_rest14", "test_original", data)
+    whole = in_context.ask("tsa_rest14", "test_original", data)
+    assert len(asked) == sum(len(question.gold) for question in whole)
+    prompt = in_context.make_prompt("tsc_rest14", [], None, 0)
+    (message,) = prompt.messages(in_context.as_review(asked[0], "tsc_rest14"))
     target = asked[0].unit["target"]
     assert message["content"].endswith(
         f"\n\nSentence: {asked[0].sentence.text}\nOpinion target: {target}\nLabel:"
     )
-
-
-def test_targets_are_numbered_in_the_order_of_the_text(tmp_path):
-    """Students' rows are numbered so too; paired tests match rows by these numbers."""
-    folder = tmp_path / "fsa" / "atsa" / "rest14"
-    folder.mkdir(parents=True)
-    aspects = [
-        {"target": "tea", "polarity": "negative", "from": "10", "to": "13"},
-        {"target": None, "polarity": "neutral", "from": "0", "to": "0"},
-        {"target": "Pie", "polarity": "positive", "from": "0", "to": "3"},
-    ]
-    item = {"ID": "s1", "sentence": "Pie good, tea bad.", "aspects": aspects}
-    (folder / "dev.json").write_text(json.dumps([item]))
-    asked = in_context.questions("tsc_rest14", benchmark.read(tmp_path, "rest14", "dev"))
-    assert [(q.review.review_id, q.unit["target"]) for q in asked] == [
-        ("s1#0", "Pie"),
-        ("s1#1", "tea"),
-    ]
 
 
 def test_predictions_of_every_task(data, serve, tmp_path):
@@ -80,13 +62,10 @@ def test_predictions_of_every_task(data, serve, tmp_path):
         result = CLI.invoke(app, command)
         assert result.exit_code == 0, result.output
         rows = [json.loads(r) for r in (output / f"{task}-predictions.jsonl").open()]
-        _, dataset = in_context.split_name(task)
-        sentences = benchmark.read(data, dataset, "test")
+        asked = in_context.ask(task, "test", data)
+        assert [row["text"] for row in rows] == [question.sentence.text for question in asked]
         if task.startswith(("tsa", "asa")):
-            assert [row["text"] for row in rows] == [sentence.text for sentence in sentences]
             assert all(row["parsed"] is None for row in rows)
-        else:
-            assert len(rows) == sum(len(sentence.units) for sentence in sentences)
         assert all(row["raw"].startswith("I really liked") for row in rows)
         assert {row["task"] for row in rows} == {task}
         assert set(rows[0]) >= {"id", "task", "raw", "parsed", "gold", "matches", "reason"}
@@ -94,24 +73,21 @@ def test_predictions_of_every_task(data, serve, tmp_path):
 
 def test_labels_are_read_from_words():
     unit = {"target": "soup", "polarity": "negative"}
-    named = in_context._classified("Negative.", unit, "target")
+    named = in_context._classified("Negative.", unit)
     assert named == [{"target": "soup", "polarity": "negative"}]
-    assert in_context._classified("I cannot say", unit, "target") == []
-
-
-def test_gold_units_follow_the_counting_rules(real_data):
-    """Numbers of units of the paper's table 2, test and hard together."""
-    expected = {"rest14": 1134 + 383, "laptop14": 654 + 290, "rest16": 751 + 504}
-    for dataset, number in (expected | {"laptop16": 801 + 382}).items():
-        sentences = benchmark.read(real_data, dataset, "test")
-        assert sum(len(sentence.units) for sentence in sentences) == number
+    assert in_context._classified("I cannot say", unit) == []
 
 
 def test_unknown_task_and_missing_files(tmp_path):
     for task in ("tsa_rest16", "tsa", "quad_rest14"):
         with pytest.raises(ValueError, match="use one of tsa_rest14, tsa_laptop14, asa_rest16"):
-            in_context.split_name(task)
+            in_context.ask(task, "test", tmp_path)
     with pytest.raises(FileNotFoundError, match=r"train\.json does not exist"):
-        benchmark.read(tmp_path, "rest14", "train")
-    with pytest.raises(ValueError, match="--split is 'all'"):
-        benchmark.read(tmp_path, "rest14", "all")
+        in_context.ask("tsa_rest14", "train", tmp_path)
+    with pytest.raises(ValueError, match="--split is 'all'; use train, validation"):
+        in_context.ask("tsa_rest14", "all", tmp_path)
+
+
+def test_dev_is_the_validation_split(data):
+    mine, same = (in_context.ask("tsa_rest14", name, data) for name in ("dev", "validation"))
+    assert mine == same

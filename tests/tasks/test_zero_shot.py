@@ -6,7 +6,9 @@ import pytest
 import seqio
 
 import tasks  # noqa: F401 - registers the tasks
+from fsa_jax.opinions.questions import questions
 from fsa_jax.opinions.scoring.files import metrics, score_file, summarize
+from fsa_jax.opinions.sentences import Opinion, Sentence
 from tasks.features import VOCABULARY
 from tasks.zero_shot import choose, prompt
 
@@ -153,9 +155,9 @@ def test_a_polarity_without_label_word_is_named(data_dir, benchmark_writer):
 
 
 def test_prompts():
-    assert prompt("S", {"category": "food quality"}) == (
-        "Sentence: S\nAspect category: food quality\nLabel:"
-    )
+    sentence = Sentence("s", "S", (Opinion(category="FOOD#QUALITY", polarity="positive"),))
+    (question,) = questions("asc_rest16", [(sentence, False)])
+    assert prompt(question) == "Sentence: S\nAspect category: food quality\nLabel:"
 
 
 def test_the_real_sets_have_a_question_for_each_unit(real_data, monkeypatch):
