@@ -86,6 +86,7 @@ setup(
         ],
         "dev": [
             "dill>=0.3.8",
+            "hypothesis>=6.140",
             "mypy>=1.18",
             "pytest>=8.4",
             "pytest-xdist>=3.8",

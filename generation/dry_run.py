@@ -8,6 +8,7 @@ from typing import Any
 from generation import files, ledger
 from generation.prompting import Message
 from generation.records import read_reviews
+from generation.review_ids import Register
 from generation.run import CHARACTERS_PER_TOKEN, Options
 from generation.teachers.base import Spec, identity
 from generation.teachers.presets import Price
@@ -81,7 +82,9 @@ def estimate(
     done = options.files.statuses()
     found = Estimate()
     low = high = 0
+    register = Register()
     for review in read_reviews(options.reviews):
+        register.add(review)
         if ledger.shard_of(review.review_id, options.shards) != options.shard:
             continue
         for prompt in options.prompts:
@@ -96,6 +99,7 @@ def estimate(
             low, high = low + _COMPLETION[prompt.kind][0], high + _COMPLETION[prompt.kind][1]
             if len(found.examples) < SHOWN:
                 found.examples.append((messages, tokens))
+    register.check(options.reviews)
     found.completion_tokens = (low, high)
     if price:
         found.cost = (price.cost(found.prompt_tokens, low), price.cost(found.prompt_tokens, high))

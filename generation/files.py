@@ -28,6 +28,12 @@ def require_file(path: Path) -> Path:
     return path
 
 
+def shown(value: Any) -> str:
+    """Returns a value as errors show it: on one line, and cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raises FileExistsError where ``path`` would be replaced without the user's word."""
     if path.is_dir():

@@ -142,7 +142,7 @@ class _Layer(io.RawIOBase):
         self, stream: Any, path: Path, progress: Callable[[], None], member: str = ""
     ) -> None:
         self.stream, self.path, self.progress = stream, path, progress
-        self.name = f"{path}: {member}" if member else str(path)
+        self.name = f"{path}: {member[:80]!r}" if member else str(path)
         self.head = b""
         while len(self.head) < _HEAD and (more := self._read(_HEAD - len(self.head))):
             self.head += more
@@ -278,7 +278,9 @@ class _Archive:
         return self.member.fits(base)
 
     def _none(self) -> UnusableFileError:
-        shown = ", ".join(self.names[:8]) + (", …" if len(self.names) > 8 else "")
+        shown = ", ".join(repr(name[:80]) for name in self.names[:8]) + (
+            ", …" if len(self.names) > 8 else ""
+        )
         return UnusableFileError(
             f"{self.path}: the archive holds no file {self.member.words}; it holds "
             f"{shown or 'nothing'} (or was cut off)"
@@ -286,8 +288,8 @@ class _Archive:
 
     def _several(self, first: str, second: str) -> UnusableFileError:
         return UnusableFileError(
-            f"{self.path}: the archive holds several files {self.member.words}, {first} and "
-            f"{second}; unpack it and name the file"
+            f"{self.path}: the archive holds several files {self.member.words}, {first[:80]!r} "
+            f"and {second[:80]!r}; unpack it and name the file"
         )
 
 

@@ -46,7 +46,9 @@ class Review:
         if not self.review_id:
             raise ValueError("field 'review_id' is empty; give every review an id")
         if self.domain not in DOMAINS:
-            raise ValueError(f"field 'domain' is {self.domain!r}; use one of {', '.join(DOMAINS)}")
+            raise ValueError(
+                f"field 'domain' is {files.shown(self.domain)}; use {' or '.join(DOMAINS)}"
+            )
         if not (math.isfinite(self.rating) and 1.0 <= self.rating <= 5.0):
             raise ValueError(f"field 'rating' is {self.rating!r}; use a number from 1.0 to 5.0")
         if not self.text.strip():
@@ -75,7 +77,7 @@ class Review:
             rating = float(row["rating"])
         except (TypeError, ValueError, OverflowError):
             raise ValueError(
-                f"field 'rating' is {str(row['rating'])[:40]}; use a number from 1.0 to 5.0"
+                f"field 'rating' is {files.shown(row['rating'])}; use a number from 1.0 to 5.0"
             ) from None
         text, review_id = clean_unicode(str(row["text"])), clean_unicode(str(row["review_id"]))
         return cls(review_id, str(row["domain"]), rating, text, str(row.get("source") or "unknown"))
@@ -158,7 +160,8 @@ class LedgerRow:
                 raise ValueError(f"field {name!r} is a JSON {type(row[name]).__name__}")
         if row["status"] not in STATUSES:
             raise ValueError(
-                f"field 'status' is {row['status']!r}; it must be one of {', '.join(STATUSES)}"
+                f"field 'status' is {files.shown(row['status'])}; it must be one of "
+                f"{', '.join(STATUSES)}"
             )
         return cls(**{name: row[name] for name in _ROW_FIELDS})
 

@@ -51,7 +51,7 @@ class Register:
                 lines.setdefault(name, []).append(number)
         name, places = min(lines.items(), key=lambda item: item[1])
         raise ValueError(
-            f"{path}: {len(lines):,} review ids stand for several reviews each, such as {name!r} "
-            f"on lines {places[0]} and {places[1]}; give each review its own id, or let `fsa "
-            "reviews collect` make ids (leave id=… out of --columns)"
+            f"{path}: review ids that stand for several reviews each: {len(lines):,}, such as "
+            f"{files.shown(name)} on lines {places[0]} and {places[1]}; give each review its own "
+            "id, or let `fsa reviews collect` make ids (leave id=… out of --columns)"
         )

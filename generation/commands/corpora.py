@@ -114,6 +114,8 @@ def corpus_import(
 
 
 def _print_outcome(outcome: Any, output_dir: Path) -> None:
+    from generation import files
+
     rows = []
     for config, counts in sorted(outcome.counts.items()):
         splits = outcome.splits.get(config, {})
@@ -125,6 +127,6 @@ def _print_outcome(outcome: Any, output_dir: Path) -> None:
     if outcome.clashes:
         typer.echo(
             f"note: {outcome.clashes:,} rows are left out, since their review ids stand for other "
-            f"reviews, too, such as {outcome.clash!r}",
+            f"reviews, too, such as {files.shown(outcome.clash)}",
             err=True,
         )

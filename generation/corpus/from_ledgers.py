@@ -91,8 +91,8 @@ class LedgerReader:
             for row in ledger.rows(shard.ledger):
                 if ledger.shard_of(row.review_id, shard.count) != shard.index:
                     raise ValueError(
-                        f"{shard.ledger}: review {row.review_id!r} belongs to another shard; the "
-                        "shards overlap"
+                        f"{shard.ledger}: review {files.shown(row.review_id)} belongs to another "
+                        "shard; the shards overlap"
                     )
                 yield shard, row
 
@@ -128,8 +128,9 @@ class LedgerReader:
             if outcome.clashes:
                 raise ValueError(
                     f"the ledgers hold {found} of {self.expected} requests, since review ids stand "
-                    f"for several reviews each, such as {outcome.clash!r}; give each review its "
-                    "own id and run again, or pass --allow-incomplete to keep the last of each"
+                    f"for several reviews each, such as {files.shown(outcome.clash)}; give each "
+                    "review its own id and run again, or pass --allow-incomplete to keep the last "
+                    "of each"
                 )
             raise ValueError(
                 f"the ledgers hold {found} of {self.expected} requests; run the same "

@@ -205,8 +205,8 @@ def _refuse_clashes(outcome: building.Outcome, most: float) -> None:
     if outcome.clashes > most * outcome.added:
         raise ValueError(
             f"{outcome.clashes:,} of {outcome.added:,} rows have the ID of another review of their "
-            f"corpus, such as {outcome.clash!r}, more than --max-bad-fraction {most:g}; are these "
-            "files of one corpus?"
+            f"corpus, such as {files.shown(outcome.clash)}, more than --max-bad-fraction {most:g}; "
+            "are these files of one corpus?"
         )
 
 
@@ -236,7 +236,9 @@ def _parse(line: bytes) -> _Row:
     except (TypeError, ValueError, OverflowError):
         rating = math.nan
     if not 1.0 <= rating <= 5.0:
-        raise ValueError(f"field 'Overall' is {str(row['Overall'])[:40]}, not a number from 1 to 5")
+        raise ValueError(
+            f"field 'Overall' is {files.shown(row['Overall'])}, not a number from 1 to 5"
+        )
     text = clean_unicode(row["Text"])
     if not text.strip():
         raise ValueError("field 'Text' is empty")

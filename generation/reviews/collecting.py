@@ -226,9 +226,8 @@ def _drop_ids_again(spool: _Spool, keep: np.ndarray, report: Report, most: float
         return
     with spool.path.open("rb") as lines:
         line = next(itertools.islice(lines, int(again[0]), None))
-    words = (
-        f"review ids come again on {len(again):,} of {report.lines:,} lines, such as {_id(line)!r}"
-    )
+    words = f"review ids come again on {len(again):,} of {report.lines:,} lines, such as "
+    words += files.shown(json.loads(line)["review_id"])
     if len(again) > most * report.lines:
         raise ValueError(
             f"{words}, more than --max-bad-fraction {most:g}; if the column holds no review ids, "
@@ -237,10 +236,6 @@ def _drop_ids_again(spool: _Spool, keep: np.ndarray, report: Report, most: float
     report.notes.append(f"{words}; the first of each is kept")
     report.dropped["id again"] += len(again)
     keep[again] = False
-
-
-def _id(line: bytes) -> str:
-    return json.loads(line)["review_id"]
 
 
 def _drop_near_duplicates(

@@ -187,7 +187,7 @@ def _header(header: str, path: Path, layout: Layout, suffixes: set[str]) -> tupl
             return separator, names
     names = max(found, key=len)
     missing = next(name for name in layout.columns if name not in names)
-    shown = ", ".join(name[:40] for name in names[:20]) + (", …" if len(names) > 20 else "")
+    shown = ", ".join(map(files.shown, names[:12])) + (", …" if len(names) > 12 else "")
     raise ValueError(f"{path}: no column {missing!r}; its first line has {shown}; set --columns")
 
 

@@ -80,9 +80,11 @@ def test_the_same_review_again_is_a_duplicate_only(tmp_path, collect):
 )
 def test_generate_refuses_them_before_it_asks(tmp_path, options, pairs, lines):
     reviews = reviews_file(tmp_path / "r.jsonl", *pairs)
-    with pytest.raises(ValueError, match=rf"r\.jsonl: 1 review ids .* on lines {lines}"):
+    with pytest.raises(ValueError, match=rf"r\.jsonl: review ids .*: 1, such .* on lines {lines}"):
         session.generate(Choice("lexicon"), options(reviews), quiet=True)
     assert not (tmp_path / "run").exists()
+    with pytest.raises(ValueError, match=f"on lines {lines}"):
+        session.show_dry_run(Choice("lexicon"), options(reviews), None)
 
 
 def test_another_rating_is_another_review(tmp_path):

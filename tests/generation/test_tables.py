@@ -160,7 +160,7 @@ def test_columns_that_are_not_asked_for_may_hold_anything(tmp_path, collect):
     [
         (b"text,rating\nx,4\n", {"encoding": "utf-9"}, "--encoding is 'utf-9'"),
         (b"text,rating\nx,4\n", {"encoding": "base64"}, "--encoding is 'base64'"),
-        (b"a,rating\nx,4\n", {}, "no column 'text'; its first line has a, rating"),
+        (b"a,rating\nx,4\n", {}, "no column 'text'; its first line has 'a', 'rating'"),
         (b"text,rating,text\nx,4,y\n", {}, "two columns are named 'text'"),
         (b'[{"text": "x", "rating": 4}]', {}, "one JSON list"),
         (b'[\n  {\n "text": "x"}]', {}, "one JSON list"),
