@@ -32,12 +32,15 @@ class Kind:
         fields: The unit's fields in the order of the target text, without the polarity.
         polarities: The label set.
         categories: The category space, written as words; `None` where any category is taken.
+        is_classified: Whether the fields are given and only the polarity is asked for. Then every
+            gold unit has an answer, and one that names no label is a wrong one.
     """
 
     name: str
     fields: tuple[str, ...]
     polarities: tuple[str, ...] = POLARITIES
     categories: frozenset[str] | None = None
+    is_classified: bool = False
 
     @functools.cached_property
     def keys(self) -> tuple[str, ...]:
@@ -48,6 +51,9 @@ class Kind:
 TSA = Kind("tsa", ("target",))
 ASA = Kind("asa", ("category",))
 QUAD = Kind("quad", ("category", "target", "opinion"))
+# Classification of given targets and categories; a conflict is no category's.
+TSC = dataclasses.replace(TSA, is_classified=True)
+ASC = dataclasses.replace(ASA, polarities=POLARITIES[:3], is_classified=True)
 KINDS = {kind.name: kind for kind in (TSA, ASA, QUAD)}
 
 
@@ -234,12 +240,26 @@ def _category(words: str, categories: frozenset[str]) -> str | None:
 
 
 def _fallback(body: str, kind: Kind, text: str, used: dict[str, int]) -> Unit | None:
-    """Takes what is unknown as it is; it is wrong, yet it is an answer in the right form."""
     fields: Sequence[str] = [field.strip() for field in body.split("|")]
     if len(fields) != len(kind.fields) or not all(fields):
         return None
+    return settle_fields(fields, kind, text, used)
+
+
+def settle_fields(values: Sequence[str], kind: Kind, text: str, used: dict[str, int]) -> Unit:
+    """Makes a unit, but for its polarity, of the values of its fields.
+
+    What the sentence or the category space does not know is taken as it is; it is wrong, yet it is
+    an answer in the right form.
+
+    Args:
+        values: Texts, one for each of the kind's fields.
+        kind: What was asked for.
+        text: The sentence.
+        used: See `spans.locate`; updated.
+    """
     unit: Unit = {}
-    for name, value in zip(kind.fields, fields, strict=True):
+    for name, value in zip(kind.fields, values, strict=True):
         known = _known(name, value, kind, text, used)
         if known is None and name == "category":
             known = {name: category_words(value)}

@@ -192,7 +192,7 @@ def _count(keys: Keys, kind: Kind, polarities: defaultdict[str, list[int]]) -> t
         extracted += len(found)
         soft += soft_matches(extra, missed, kind)
     return (
-        len(predicted),
+        len(predicted) + (keys.junk if kind.is_classified else 0),
         predicted_hits,
         len(gold),
         gold_hits,

@@ -2,11 +2,10 @@
 
 A row needs `task`, `gold`, and `parsed` or `raw`; a unit is an object or a list of its values
 with the polarity last. The rows that T5X writes are read as well: they hold ours under
-`prediction`. Where `parsed` is null, `raw` is parsed here: as a target text, or as the Python
-list that LLMs are asked for.
+`prediction`. Where `parsed` is null, `raw` is parsed here: as the Python list that LLMs are asked
+for, or as a target text. Rows without `reference` get it where the sentence (`text`) is known.
 """
 
-import ast
 import codecs
 import json
 import re
@@ -18,9 +17,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from fsa_jax.opinions.readers import FORMATS, detect
-from fsa_jax.opinions.scoring.rows import Row
-from fsa_jax.opinions.sentences import category_words
-from fsa_jax.opinions.units import ASA, QUAD, TSA, Kind, Unit, parse
+from fsa_jax.opinions.scoring.llm_answers import in_sentence, read_answer, unit_of
+from fsa_jax.opinions.scoring.rows import Row, unanswered
+from fsa_jax.opinions.units import ASA, ASC, QUAD, TSA, TSC, Kind
 
 Key = tuple[str, ...]
 SUBSETS = ("implicit", "multiple", "hard")
@@ -33,7 +32,7 @@ class Keys(NamedTuple):
         gold: Gold units.
         parsed: Predicted units.
         predicted: Predicted units by the reference rule.
-        junk: Number of parts that are no unit.
+        junk: Number of parts that are no unit; of a classification, of gold units without answer.
         flags: For each of `SUBSETS`, whether the row is in it: 1, 0, or -1 for unknown.
     """
 
@@ -57,14 +56,13 @@ _KINDS = {
     "quad": QUAD,
     "instructabsa_tsa": TSA,
     "instructabsa_asa": ASA,
-    "tsc": TSA,
-    "asc": ASA,
+    "tsc": TSC,
+    "asc": ASC,
 }
 _FLAGS = {None: -1, False: 0, True: 1}
 _GETTERS: dict[tuple[str, ...], itemgetter] = {}
 _METRICS = "-metrics.jsonl"
 _STEP = re.compile(r"-\d{6,}$")
-_LIST = re.compile(r"\[.*\]", re.DOTALL)
 
 
 def kind_of(task: str, unit: Any = None) -> Kind | None:
@@ -182,9 +180,12 @@ def _find_kind(row: Row) -> Kind:
 def _settle(row: Row, kind: Kind) -> None:
     """Makes units of what stands for them, and adds the row's `keys`."""
     parsed = row.get("parsed")
+    text = row.get("text") or ""
     if parsed is None:
-        parsed, row["unparsed"] = parse_any(row["raw"] or "", kind, row.get("text") or "")
+        parsed, row["unparsed"], reference = read_answer(row["raw"] or "", kind, text)
         row["parsed"] = parsed
+        if row.get("reference") is None:
+            row["reference"] = reference
     key = _GETTERS.get(kind.keys) or _GETTERS.setdefault(kind.keys, itemgetter(*kind.keys))
     try:
         gold_keys, parsed_keys = list(map(key, row["gold"])), list(map(key, parsed))
@@ -194,7 +195,12 @@ def _settle(row: Row, kind: Kind) -> None:
         gold_keys, parsed_keys = list(map(key, row["gold"])), list(map(key, row["parsed"]))
     get = row.get
     reference = get("reference")
-    predicted = parsed_keys if reference is None else list(map(tuple, reference))
+    if reference is not None:
+        predicted = list(map(tuple, reference))
+    elif text:
+        predicted = [fields for fields in parsed_keys if in_sentence(fields, kind, text)]
+    else:
+        predicted = parsed_keys
     for keys in (gold_keys, parsed_keys):
         for fields in keys:
             if None in fields:
@@ -203,59 +209,10 @@ def _settle(row: Row, kind: Kind) -> None:
         for fields in predicted:
             if len(fields) != len(kind.keys):
                 raise ValueError(f"reference: {fields!r} is no {', '.join(kind.keys)}")
-    unparsed = get("unparsed")
+    junk = unanswered(row, kind)
     try:
         flags = (_FLAGS[get("implicit")], _FLAGS[get("multiple")], _FLAGS[get("hard")])
     except (KeyError, TypeError):
         wrong = {name: get(name) for name in SUBSETS}
         raise ValueError(f"{wrong}: true, false or null is expected") from None
-    row["keys"] = Keys(gold_keys, parsed_keys, predicted, len(unparsed) if unparsed else 0, flags)
-
-
-def unit_of(values: Any, kind: Kind) -> Unit:
-    """Makes a unit of a list of values, the polarity last.
-
-    Raises:
-        ValueError: It has another length than the kind's fields, or holds what is no text.
-    """
-    if not isinstance(values, list | tuple) or len(values) != len(kind.keys):
-        raise ValueError(f"{values!r} is no {', '.join(kind.keys)}")
-    if not all(isinstance(value, str) for value in values):
-        raise ValueError(f"{values!r} holds what is no text")
-    unit: Unit = dict(zip(kind.keys, values, strict=True))
-    if "category" in unit:
-        unit["category"] = category_words(unit["category"])
-    return unit
-
-
-def parse_any(raw: str, kind: Kind, text: str) -> tuple[list[Unit], list[str]]:
-    """Parses an LLM's answer: the first Python list in it, or else a target text.
-
-    Args:
-        raw: What the model wrote.
-        kind: What was asked for.
-        text: The sentence; may be empty where it is not known.
-
-    Returns:
-        The units, and the parts that are none.
-    """
-    match = _LIST.search(raw)
-    if match is None:
-        return parse(raw, kind, text)
-    try:
-        items = ast.literal_eval(match.group())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return [], [raw.strip()]
-    units, junk = [], []
-    for item in items:
-        try:
-            unit = unit_of(item, kind)
-        except ValueError:
-            junk.append(repr(item))
-            continue
-        unit["polarity"] = unit["polarity"].strip().lower()
-        if unit["polarity"] in kind.polarities:
-            units.append(unit)
-        else:
-            junk.append(repr(item))
-    return units, junk
+    row["keys"] = Keys(gold_keys, parsed_keys, predicted, junk, flags)

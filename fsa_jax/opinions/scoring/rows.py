@@ -189,9 +189,9 @@ def count(row: Row, kind: Kind) -> Counts:
         predicted = [unit_key(unit, kind) for unit in row["parsed"]]
     else:
         predicted = [tuple(unit) for unit in reference]
-    unparsed = len(row.get("unparsed") or ())
+    unparsed = unanswered(row, kind)
     return Counts(
-        predicted=len(predicted),
+        predicted=len(predicted) + (unparsed if kind.is_classified else 0),
         predicted_hits=sum(unit in gold for unit in predicted),
         gold=len(gold),
         gold_hits=sum(unit in predicted for unit in gold),
@@ -200,6 +200,17 @@ def count(row: Row, kind: Kind) -> Counts:
         rows=1,
         failures=int(unparsed > 0),
     )
+
+
+def unanswered(row: Row, kind: Kind) -> int:
+    """Returns how many answers of a row are none.
+
+    Those are the parts of an output that are no unit; where each gold unit has one answer, the gold
+    units that got none. They stay in the denominator: saying nothing is no way to be right.
+    """
+    if kind.is_classified:
+        return max(0, len(row["gold"]) - len(row["parsed"]))
+    return len(row.get("unparsed") or ())
 
 
 def total(counts: Iterable[Counts]) -> Counts:

@@ -19,7 +19,7 @@ from fsa_jax.opinions.scoring.files import (
     score_paths,
     summarize,
 )
-from fsa_jax.opinions.scoring.predictions import kind_of, parse_any, read_predictions
+from fsa_jax.opinions.scoring.predictions import kind_of, read_predictions
 from fsa_jax.opinions.scoring.rows import prediction_row, score
 from fsa_jax.opinions.scoring.significance import _distinct, bootstrap_interval, paired_test
 from fsa_jax.opinions.scoring.soft import similarity, soft_matches
@@ -341,20 +341,41 @@ def test_rows_of_llms_and_of_t5x_are_read(tmp_path):
     assert metrics(failed.sums())["parse_failure_rate"] == 100
 
 
-@pytest.mark.parametrize(
-    ("raw", "units", "junk"),
-    [
-        ("[]", [], 0),
-        ("[('food', 'positive'), ('bar', 'good'), 'bar', ('a', 'b', 'c')]", 1, 3),
-        ("[1, 2", [], 1),
-        ("[__import__('os')]", [], 1),
-        ("I cannot do that.", [], 1),
-    ],
-)
-def test_llm_answers(raw, units, junk):
-    found, left = parse_any(raw, TSA, TEXT)
-    assert len(found) == (units if isinstance(units, int) else len(units))
-    assert len(left) == junk
+@pytest.mark.parametrize("task", ["tsc_rest14", "asc_rest16"])
+def test_questions_without_an_answer_stay_in_the_denominator(tmp_path, task):
+    """Accuracy: one right, one wrong and two silent ones are 25, by every rule."""
+    field = "target" if task.startswith("tsc") else "category"
+    gold = [{field: "food", "polarity": "positive"}]
+    said = [
+        {"parsed": gold},
+        {"parsed": [{field: "food", "polarity": "negative"}]},
+        {"parsed": []},
+        {"parsed": [], "unparsed": ["I cannot say"]},
+    ]
+    rows = [
+        {"id": str(number), "task": task, "text": "Tea .", "gold": gold} | parsed
+        for number, parsed in enumerate(said)
+    ]
+    scored = score_file(write(tmp_path / "a", rows))
+    found = metrics(scored.sums())
+    for name in ("f1", "precision", "recall", "strict_f1", "strict_precision", "strict_recall"):
+        assert found[name] == 25, name
+    assert found["parse_failure_rate"] == 50
+    rows = [row | {"matches": [[0, 0]] if row["parsed"] == gold else []} for row in rows]
+    assert score(rows, scored.kind)["f1"] == score(rows, scored.kind)["strict_f1"] == 25
+
+
+def test_the_substring_rule_is_applied_to_llms(tmp_path):
+    """A target that the sentence lacks is dropped by the paper's rule, and wrong by the strict."""
+    base = {"id": "1", "task": "tsa_rest14", "gold": [["food", "positive"]]}
+    said = [["food", "positive"], ["soup", "negative"]]
+    for answer in ({"parsed": None, "raw": str([tuple(unit) for unit in said])}, {"parsed": said}):
+        known = score_file(write(tmp_path / "a", [base | answer | {"text": TEXT}]))
+        found = metrics(known.sums())
+        assert (found["precision"], found["f1"]) == (100, 100)
+        assert found["strict_precision"] == 50
+        unknown = score_file(write(tmp_path / "a", [base | answer]))
+        assert metrics(unknown.sums())["precision"] == 50
 
 
 def test_what_is_no_prediction_is_named(tmp_path):
