@@ -5,6 +5,7 @@ Both read `$FSA_DATA_DIR/reviews.jsonl`, the file that `fsa reviews` writes: one
 validation. Names may end with a number of reviews, drawn by the same hash.
 """
 
+import codecs
 import functools
 import hashlib
 import heapq
@@ -101,7 +102,7 @@ def reviews_file() -> Path:
     path = data_root() / "reviews.jsonl"
     if not path.is_file():
         raise FileNotFoundError(
-            f"{path} does not exist: make it with `fsa reviews --output {path}`"
+            f"{path} does not exist: make it with `fsa reviews collect … --output {path}`"
         )
     return path
 
@@ -112,8 +113,10 @@ def read_reviews(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         ValueError: A line is no review, with file and line.
     """
-    with path.open(encoding="utf-8-sig") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
+            if number == 1:
+                line = line.removeprefix(codecs.BOM_UTF8)
             if not line.strip():
                 continue
             try:
@@ -124,7 +127,7 @@ def read_reviews(path: Path) -> Iterator[dict[str, Any]]:
                     "rating": float(row["rating"]),
                     "text": str(row["text"]),
                 }
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, OverflowError) as error:
                 raise ValueError(
                     f"{path}:{number}: no review with review_id, domain, rating and text ({error})"
                 ) from error

@@ -16,7 +16,7 @@ from generation.corpus.records import Counts, Example, Sorter, Splitter
 from generation.records import OK
 
 # Besides `understanding`, what a data root may hold already.
-_ROOT_FOLDERS = frozenset({"understanding", "fsa", "asqp", "acos"})
+_ROOT_NAMES = frozenset({"understanding", "fsa", "asqp", "acos", "reviews.jsonl"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ def refuse_foreign_folder(root: Path, overwrite: bool) -> None:
     if overwrite or not root.is_dir():
         return
     names = {item.name for item in root.iterdir() if not item.name.startswith(".")}
-    if names and not names & _ROOT_FOLDERS:
+    if names and not names & _ROOT_NAMES:
         raise FileExistsError(
             f"{root} is not empty and holds no corpora; name another folder, or pass --overwrite"
         )

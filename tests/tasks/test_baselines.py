@@ -128,9 +128,11 @@ def test_sizes_of_review_tasks_are_nested_and_checked(reviews_file):
 def test_missing_and_broken_reviews_are_named(data_dir):
     with pytest.raises(FileNotFoundError, match=r"reviews.jsonl does not exist: .*`fsa reviews"):
         read("dapt_laptop")
-    (data_dir / "reviews.jsonl").write_text('{"review_id": "1"}\n')
-    with pytest.raises(ValueError, match=r"reviews.jsonl:1: no review with review_id"):
-        seqio.get_mixture_or_task("dapt_laptop").num_input_examples("train")
+    row = b'{"review_id": "1", "domain": "laptop", "rating": 1%s, "text": "caf%s"}\n'
+    for line in (b'{"review_id": "1"}\n', row % (b"", b"\xe9"), row % (b"0" * 400, b"e"), b"[1]\n"):
+        (data_dir / "reviews.jsonl").write_bytes(b"\xef\xbb\xbf" + line)
+        with pytest.raises(ValueError, match=r"reviews.jsonl:1: no review with review_id"):
+            seqio.get_mixture_or_task("dapt_laptop").num_input_examples("train")
 
 
 FORMS = [
