@@ -22,6 +22,7 @@ from fsa_jax.runtime.locations import data_root
 from tasks import benchmark
 from tasks.features import DISTILLATION_LENGTHS, OUTPUT_FEATURES, Rows, RowsSource, preprocessors
 from tasks.understanding import SPLITS
+from tasks.vocabulary import without_newlines
 
 _QUESTIONS = ("instruction", "prompt", "question")
 _ANSWERS = ("output", "response", "completion", "answer")
@@ -76,12 +77,15 @@ _EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 def instruction_input(sentence: str, kind_name: str, domain: str) -> str:
-    """Writes definition, examples and sentence as Tk-Instruct's inputs are written."""
+    """Writes definition, examples and sentence as Tk-Instruct's inputs are written.
+
+    Its lines come without newlines, which Tk-Instruct's tokenizer reads as blanks.
+    """
     lines = [f"Definition: {_DEFINITIONS[kind_name]}"]
     for number, (text, answer) in enumerate(_EXAMPLES[f"{kind_name}_{domain}"], 1):
         lines.append(f"Positive Example {number} -\nInput: {text}\nOutput: {answer}")
     lines.append(f"Now complete the following example -\nInput: {sentence}\nOutput:")
-    return "\n\n".join(lines)
+    return without_newlines("\n\n".join(lines))
 
 
 def _instructed_rows(split: str, read: Any, kind_name: str, domain: str) -> Rows:

@@ -110,6 +110,15 @@ def get_vocabulary(path: str | None = None) -> NewlineVocabulary:
     return NewlineVocabulary(path)
 
 
+def without_newlines(text: str) -> str:
+    """Writes newlines as T5's own tokenizer reads them: as blanks.
+
+    For prompts to checkpoints that never learnt the newline's piece (T5, Flan-T5, Tk-Instruct); its
+    row in their embedding means nothing.
+    """
+    return text.replace("\n", " ")
+
+
 class _Loaded:
     """A parsed model: what SeqIO's base class keeps, and the digest of the file."""
 

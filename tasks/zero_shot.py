@@ -7,6 +7,10 @@ with the highest score is the answer. Examples carry `group` (which pair they be
 `label_words` (JSON), `label_index`, `correct_index`, `gold` (the pair's one unit, JSON), and the
 sentence's flags.
 
+Students have learnt the newline as a piece of its own, and read the question in lines
+(`tsc_rest14`). Weights that have not (T5, Flan-T5, Tk-Instruct) are asked by `tsc_rest14_t5`, in
+which newlines are blanks, as in T5's own tokenizer.
+
 The metric, `Accuracy`, also makes the prediction rows of the answers, one for each pair. `fsa
 score` reads them as those of any task: an answer is one predicted unit against one gold unit, so
 the F1 of such a file is its accuracy.
@@ -26,7 +30,10 @@ from fsa_jax.opinions.scoring.rows import Row, explain, match
 from fsa_jax.opinions.units import Kind
 from tasks.benchmark import question_features
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
+from tasks.vocabulary import without_newlines
 
+# Behind the names of tasks for weights that know no newline.
+PLAIN_T5 = "_t5"
 _SUBSETS = ("implicit", "multiple", "hard")
 _NUMBERS = ("group", "label_index", "correct_index", *_SUBSETS)
 Target = dict[str, Any]
@@ -37,8 +44,14 @@ def prompt(question: Question) -> str:
     return f"Sentence: {question.text}\nLabel:"
 
 
-def read_rows(split: str, task: str) -> Rows:
-    """Returns one example for each label word of each gold unit of a split."""
+def read_rows(split: str, task: str, newlines: bool = True) -> Rows:
+    """Returns one example for each label word of each gold unit of a split.
+
+    Args:
+        split: Name of the split.
+        task: One of `CLASSIFICATIONS`.
+        newlines: Whether the question stands in lines; in one of its own if not.
+    """
     labels = CLASSIFICATIONS[task].labels
     rows: Rows = []
     for group, question in enumerate(questions(task, sentences_of(data_set_of(task), split))):
@@ -47,7 +60,7 @@ def read_rows(split: str, task: str) -> Rows:
             "group": group,
             "label_words": json.dumps(labels),
             "correct_index": labels.index(unit["polarity"]),
-            "inputs": prompt(question),
+            "inputs": prompt(question) if newlines else without_newlines(prompt(question)),
         }
         rows += [
             example | {"label_index": index, "targets": label} for index, label in enumerate(labels)
@@ -160,11 +173,13 @@ def register() -> None:
     """Registers the zero-shot tasks; nothing is read."""
     for name, asked in CLASSIFICATIONS.items():
         data_set = DATA_SETS[asked.data_set]
-        seqio.TaskRegistry.add(
-            name,
-            source=RowsSource(functools.partial(read_rows, task=name), tuple(data_set.splits)),
-            preprocessors=preprocessors(),
-            output_features=OUTPUT_FEATURES,
-            postprocess_fn=postprocess,
-            metric_fns=[Accuracy(name, data_set.kind)],
-        )
+        for suffix in ("", PLAIN_T5):
+            read = functools.partial(read_rows, task=name, newlines=not suffix)
+            seqio.TaskRegistry.add(
+                f"{name}{suffix}",
+                source=RowsSource(read, tuple(data_set.splits)),
+                preprocessors=preprocessors(),
+                output_features=OUTPUT_FEATURES,
+                postprocess_fn=postprocess,
+                metric_fns=[Accuracy(f"{name}{suffix}", data_set.kind)],
+            )

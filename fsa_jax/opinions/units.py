@@ -51,9 +51,8 @@ class Kind:
 TSA = Kind("tsa", ("target",))
 ASA = Kind("asa", ("category",))
 QUAD = Kind("quad", ("category", "target", "opinion"))
-# Classification of given targets and categories; a conflict is no category's.
 TSC = dataclasses.replace(TSA, is_classified=True)
-ASC = dataclasses.replace(ASA, polarities=POLARITIES[:3], is_classified=True)
+ASC = dataclasses.replace(ASA, is_classified=True)
 KINDS = {kind.name: kind for kind in (TSA, ASA, QUAD)}
 
 

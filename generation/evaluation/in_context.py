@@ -8,7 +8,6 @@ import functools
 import importlib.resources
 import json
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ import yaml
 
 from fsa_jax.opinions.data_sets import DATA_SETS, DataSet, sentences_of
 from fsa_jax.opinions.questions import CLASSIFICATIONS, Question, data_set_of, questions
-from fsa_jax.opinions.sentences import POLARITIES, Sentence
+from fsa_jax.opinions.scoring.llm_answers import read_label
+from fsa_jax.opinions.sentences import Sentence
 from fsa_jax.opinions.units import Unit, gold_units
 from generation import files, ledger, run
 from generation.prompting import Prompt
@@ -74,8 +74,7 @@ def make_prompt(
 
     Args:
         task: such as ``tsa_rest14``.
-        train: the train set, as of ``sentences_of``: demonstrations are drawn from it, and it spans
-            the category space.
+        train: the train set, as of ``sentences_of``: demonstrations are drawn from it.
         shots: number of demonstrations; None for the paper's.
         seed: of the draw.
     """
@@ -86,8 +85,9 @@ def make_prompt(
     if task not in CLASSIFICATIONS:
         gold = [(sentence.text, gold_units(sentence, kind)) for sentence, _ in train]
         if "category" in kind.fields:
-            space = sorted({unit["category"] for _, units in gold for unit in units})
-            instruction = instruction.replace("{category space}", str(space))
+            # The benchmark's, not the train set's: the tests hold categories that it lacks.
+            space = str(sorted(kind.categories or ()))
+            instruction = instruction.replace("{category space}", space)
         count = SHOTS.get(task, 8) if shots is None else shots
         if count > len(gold):
             raise ValueError(f"--shots is {count}, but the train set has {len(gold)} sentences")
@@ -131,38 +131,45 @@ def write_predictions(
     rows = {row.key: row for row in ledger.rows(options.files.ledger)}
     output = RunFolder(options.folder).predictions(task)
     with files.atomic_file(output) as stream:
-        for row in _prediction_rows(task, asked, prompt, spec, rows):
+        for question in asked:
+            messages = prompt.messages(as_review(question, task), spec.instruction_role)
+            answer = rows.get(ledger.request_key(question.id, messages, identity(spec, prompt)))
+            raw, reason = (answer.response or "", answer.reason) if answer else ("", "not asked")
+            row = prediction_row(task, question, raw, reason)
             stream.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
     return output
 
 
-def _prediction_rows(
-    task: str, asked: list[Question], prompt: Prompt, spec: Spec, rows: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    for question in asked:
-        messages = prompt.messages(as_review(question, task), spec.instruction_role)
-        answer = rows.get(ledger.request_key(question.id, messages, identity(spec, prompt)))
-        raw = (answer.response or "") if answer else ""
-        yield {
-            "id": question.id,
-            "task": task,
-            "raw": raw,
-            # What LLMs write for a list of pairs is read by the scorer, which knows the task's
-            # rules.
-            "parsed": None if question.unit is None else _classified(raw, question.unit),
-            "gold": list(question.gold),
-            "matches": None,
-            "reason": answer.reason if answer else "not asked",
-            "text": question.sentence.text,
-            **question.subsets,
-        }
+def prediction_row(task: str, question: Question, raw: str, reason: str) -> dict[str, Any]:
+    """Returns the prediction row of one answer.
 
-
-def _classified(raw: str, unit: Unit) -> list[Unit]:
-    """Returns the unit with the label that the answer names first.
-
-    The list is empty where it names none.
+    Args:
+        task: one of ``TASKS``.
+        question: what was asked.
+        raw: the answer as it came; empty where none did.
+        reason: why there is none, or why it was filtered.
     """
-    words = raw.lower()
-    named = [(words.find(label), label) for label in POLARITIES if label in words]
-    return [unit | {"polarity": min(named)[1]}] if named else []
+    return {
+        "id": question.id,
+        "task": task,
+        "raw": raw,
+        # What LLMs write for a list of pairs is read by the scorer, which knows the task's rules.
+        "parsed": None,
+        "gold": list(question.gold),
+        "matches": None,
+        "reason": reason,
+        "text": question.sentence.text,
+        **question.subsets,
+        **(_classified(raw, question.unit, task) if question.unit else {}),
+    }
+
+
+def _classified(raw: str, unit: Unit, task: str) -> dict[str, Any]:
+    """Returns the unit with the label that the answer names, or the answer as no unit.
+
+    The latter stays in the denominator of accuracy.
+    """
+    label = read_label(raw, CLASSIFICATIONS[task].labels)
+    if label is None:
+        return {"parsed": [], "unparsed": [raw]}
+    return {"parsed": [unit | {"polarity": label}]}

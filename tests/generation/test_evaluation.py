@@ -1,11 +1,16 @@
 """LLMs in context: the prompts of tables 9 and 10, and predictions that the scorer reads."""
 
+import ast
 import json
+import re
 
 import pytest
 import typer.testing
 
 from fsa_jax.opinions.data_sets import sentences_of
+from fsa_jax.opinions.questions import questions
+from fsa_jax.opinions.scoring.files import metrics, score_file
+from fsa_jax.opinions.sentences import Opinion, Sentence
 from generation import commands
 from generation.evaluation import in_context
 from generation.world.sample import write_sample
@@ -29,7 +34,7 @@ def test_in_context_prompt(data, task):
     assert prompt.template.endswith("\n\nSentence: {input review}\nLabel:")
     assert "without any other comments or texts.\n\nSentence: " in prompt.template
     if task == "asa_rest16":
-        assert "selected from ['ambience general', 'drinks quality', " in prompt.template
+        assert "selected from ['ambience general', 'drinks prices', " in prompt.template
     again = in_context.make_prompt(task, train, None, seed=42)
     assert again.template == prompt.template
     assert in_context.make_prompt(task, train, None, seed=52).template != prompt.template
@@ -71,11 +76,54 @@ def test_predictions_of_every_task(data, serve, tmp_path):
         assert set(rows[0]) >= {"id", "task", "raw", "parsed", "gold", "matches", "reason"}
 
 
-def test_labels_are_read_from_words():
-    unit = {"target": "soup", "polarity": "negative"}
-    named = in_context._classified("Negative.", unit)
-    assert named == [{"target": "soup", "polarity": "negative"}]
-    assert in_context._classified("I cannot say", unit) == []
+@pytest.mark.parametrize(
+    ("task", "said", "accuracy"),
+    [
+        ("tsc_rest14", "Positive.", 50),
+        ("tsc_rest14", "I cannot say", 0),
+        ("tsc_rest14", "It is not positive, it is negative", 50),
+        ("tsc_rest14", "conflict", 0),
+        ("asc_rest16", "conflict", 0),
+        ("asc_rest16", "The words conflict: negative", 50),
+    ],
+)
+def test_accuracy_is_over_all_questions(task, said, accuracy, tmp_path):
+    """Two questions, a positive and a negative unit; the same is said to both."""
+    text = "Good tea , bad food ."
+    opinions = [
+        Opinion(target, start, start + len(target), category, polarity)
+        for target, start, category, polarity in (
+            ("tea", 5, "DRINKS#QUALITY", "positive"),
+            ("food", 15, "FOOD#QUALITY", "negative"),
+        )
+    ]
+    asked = list(questions(task, [(Sentence("1", text, tuple(opinions)), False)]))
+    path = tmp_path / "rows.jsonl"
+    rows = [in_context.prediction_row(task, question, said, "") for question in asked]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = metrics(score_file(path).sums())
+    assert found["f1"] == found["strict_f1"] == found["precision"] == accuracy
+    assert found["parse_failure_rate"] == (0 if any(len(row["parsed"]) for row in rows) else 100)
+
+
+@pytest.mark.parametrize(
+    ("task", "size", "unseen"), [("asa_rest16", 12, (0, 0)), ("asa_laptop16", 198, (17, 39))]
+)
+def test_every_gold_category_can_be_answered(real_data, task, size, unseen):
+    data_set = in_context.asked_data_set(task)
+    train = sentences_of(data_set, "train", real_data)
+    template = in_context.make_prompt(task, train, None, 42).template
+    space = ast.literal_eval(re.search(r"should be selected from (\[.*?\])", template).group(1))
+    assert len(space) == size
+    asked = {
+        split: [unit["category"] for question in in_context.ask(task, split, real_data)
+                for unit in question.gold]
+        for split in ("train", "test")
+    }  # fmt: skip
+    assert set(asked["train"] + asked["test"]) <= set(space)
+    # What the train set alone leaves without an answer.
+    missing = [category for category in asked["test"] if category not in set(asked["train"])]
+    assert (len(set(missing)), len(missing)) == unseen
 
 
 def test_unknown_task_and_missing_files(tmp_path):

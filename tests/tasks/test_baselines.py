@@ -1,15 +1,18 @@
 """DAPT, rating prediction, general distillation and InstructABSA."""
 
 import json
+import re
 
 import numpy as np
 import pytest
+import sentencepiece
 import seqio
 import tensorflow as tf
 
 import tasks  # noqa: F401 - registers the tasks
 from tasks import instructions, reviews
 from tasks.features import VOCABULARY
+from tasks.vocabulary import get_vocabulary
 
 LENGTHS = {"inputs": 256, "targets": 800}
 
@@ -208,11 +211,25 @@ def test_instructabsa_asks_with_definition_and_examples(data_dir, benchmark_writ
     (example,) = task.get_dataset(split="train", shuffle=False).as_numpy_iterator()
     text = example["inputs_pretokenized"].decode()
     assert text.startswith("Definition: ")
-    assert text.endswith("Now complete the following example -\nInput: Bar .\nOutput:")
+    assert text.endswith("Now complete the following example - Input: Bar . Output:")
     assert text.count("Positive Example") == 6
     row = task.postprocess_fn(example["targets_pretokenized"].decode(), example=example)
     assert row["task"] == f"instructabsa_{name}"
     assert row["reason"] == ""
+
+
+@pytest.mark.parametrize("name", ["tsa_restaurant", "tsa_laptop", "asa_restaurant", "asa_laptop"])
+def test_tk_instruct_reads_the_prompt_as_its_own_tokenizer_writes_it(vocabulary_file, name):
+    """T5's tokenizer has no newline: it reads `\\n` as a blank, and never emits the added piece."""
+    plain = sentencepiece.SentencePieceProcessor(model_file=str(vocabulary_file))
+    kind_name, domain = name.split("_")
+    for sentence in ("The bar was fine .", "Two\nlines  and  blanks ."):
+        text = instructions.instruction_input(sentence, kind_name, domain)
+        ids = get_vocabulary(str(vocabulary_file)).encode(text)
+        lines = re.sub(" (Positive Example|Now|Input:|Output:)", r"\n\n\1", text)
+        assert lines.count("\n") > 40
+        assert ids == plain.encode(lines)
+        assert max(ids) < plain.get_piece_size()
 
 
 def test_the_examples_of_instructabsa_are_in_the_form_they_teach():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tasks.vocabulary import get_vocabulary
+from tasks.vocabulary import get_vocabulary, without_newlines
 
 
 @pytest.fixture
@@ -103,3 +103,22 @@ def test_real_texts_get_the_ids_of_hugging_face(real_data, tmp_path):
     for text in texts:
         expected = peer(text.replace("\n", "[NL]"), add_special_tokens=False).input_ids
         assert ours.encode(text) == expected
+
+
+def test_prompts_to_foreign_checkpoints_get_the_ids_of_hugging_face(real_data, tmp_path):
+    """Tk-Instruct and T5 read blanks for newlines, and never saw the added piece."""
+    transformers = pytest.importorskip("transformers")
+    shutil.copy(real_data / "t5_vocab" / "spiece.model", tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "T5Tokenizer", "extra_ids": 100})
+    )
+    peer = transformers.T5Tokenizer.from_pretrained(tmp_path)
+    ours = get_vocabulary(str(real_data / "t5_vocab" / "spiece.model"))
+    prompts = [
+        "Definition: List.\n\nPositive Example 1 -\nInput: Fine .\nOutput: \n\nNow \n go",
+        "Sentence: The bar was fine .\nOpinion target: bar\nLabel:",
+    ]
+    for prompt in prompts:
+        expected = peer(prompt, add_special_tokens=False).input_ids
+        assert ours.encode(without_newlines(prompt)) == expected
+        assert ours.newline_id not in expected

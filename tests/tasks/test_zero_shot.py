@@ -3,6 +3,7 @@ import pathlib
 
 import numpy as np
 import pytest
+import sentencepiece
 import seqio
 
 import tasks  # noqa: F401 - registers the tasks
@@ -87,6 +88,24 @@ def test_the_most_probable_word_wins_and_the_first_of_equals(benchmark):
     assert {answer["chosen_index"] for answer in choose(targets, [0.0] * len(targets))} == {0}
     shuffled = list(reversed(list(zip(targets, right, strict=True))))
     assert metric(*map(list, zip(*shuffled, strict=True)))["accuracy"] == 100
+
+
+@pytest.mark.parametrize("name", ["tsc_rest14", "asc_rest16"])
+def test_plain_t5_is_asked_without_newlines(benchmark, vocabulary_file, name):
+    plain = sentencepiece.SentencePieceProcessor(model_file=str(vocabulary_file))
+    examples, students = read(f"{name}_t5"), read(name)
+    assert len(examples) == len(students) > 0
+    for example, student in zip(examples, students, strict=True):
+        ids = example["inputs"].tolist()
+        lines = student["inputs_pretokenized"].decode()
+        assert ids == [*plain.encode(lines), plain.eos_id()]
+        assert VOCABULARY.newline_id not in ids
+        assert example["id"] == student["id"]
+    task = seqio.get_mixture_or_task(f"{name}_t5")
+    (metric,) = task.score_metric_fns
+    targets = [task.postprocess_fn("", example=e, is_target=True) for e in examples]
+    rows = metric.prediction_rows(targets, [0.0] * len(targets))
+    assert {row["task"] for row in rows} == {f"{name}_t5"}
 
 
 @pytest.mark.parametrize("name", ["tsc_rest14", "asc_rest16"])

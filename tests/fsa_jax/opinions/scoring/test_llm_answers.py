@@ -4,8 +4,9 @@ import random
 
 import pytest
 
+from fsa_jax.opinions.questions import ASC_LABELS, TSC_LABELS
 from fsa_jax.opinions.scoring.llm_answers import read_answer, read_label
-from fsa_jax.opinions.units import ASA, ASC, QUAD, TSA, TSC
+from fsa_jax.opinions.units import ASA, QUAD, TSA
 
 TEXT = "The wine list and the food of the bar [downstairs] were fine ."
 PAIR = "('food', 'positive')"
@@ -132,19 +133,18 @@ def test_any_brackets_end_in_an_answer():
     ],
 )
 def test_labels_are_read_from_words(raw, label):
-    assert read_label(raw, TSC.polarities) == label
+    assert read_label(raw, TSC_LABELS) == label
 
 
 @pytest.mark.parametrize("denial", ["not {}", "isn't {}", "never {}", "hardly {}", "not at all {}"])
-@pytest.mark.parametrize("wrong", TSC.polarities)
+@pytest.mark.parametrize("wrong", TSC_LABELS)
 @pytest.mark.parametrize("rest", [", it is {}", "; rather {}", ": {}", " but {}", ""])
 def test_what_is_denied_is_never_the_answer(denial, wrong, rest):
-    right = next(label for label in TSC.polarities if label != wrong)
+    right = next(label for label in TSC_LABELS if label != wrong)
     raw = f"It is {denial.format(wrong)}{rest.format(right)}"
-    assert read_label(raw, TSC.polarities) == (right if rest else None)
+    assert read_label(raw, TSC_LABELS) == (right if rest else None)
 
 
 def test_a_label_outside_the_set_is_none():
-    assert ASC.polarities == ("positive", "negative", "neutral")
-    assert read_label("conflict", ASC.polarities) is None
-    assert read_label("The words conflict; it is negative", ASC.polarities) == "negative"
+    assert read_label("conflict", ASC_LABELS) is None
+    assert read_label("The words conflict; it is negative", ASC_LABELS) == "negative"
