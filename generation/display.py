@@ -8,8 +8,9 @@ import rich.console
 import rich.live
 import rich.text
 
+from generation.progress import Progress
 from generation.records import FAILED, FILTERED, OK
-from generation.run import Progress, Watcher
+from generation.run import Watcher
 
 
 def line(progress: Progress, gate_limit: int | None = None) -> str:

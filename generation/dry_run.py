@@ -51,15 +51,21 @@ def token_counter(tokenizer: Path | None) -> Callable[[str], int]:
     if tokenizer is None:
         return lambda text: round(len(text) / CHARACTERS_PER_TOKEN)
     files.require_file(tokenizer)
-    if tokenizer.suffix == ".json":
-        import tokenizers
+    try:
+        if tokenizer.suffix == ".json":
+            import tokenizers
 
-        fast: Any = tokenizers.Tokenizer.from_file(str(tokenizer))
-        return lambda text: len(fast.encode(text).ids)
-    import sentencepiece
+            fast: Any = tokenizers.Tokenizer.from_file(str(tokenizer))
+            return lambda text: len(fast.encode(text).ids)
+        import sentencepiece
 
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
-    return lambda text: len(pieces.encode(text))
+        pieces = sentencepiece.SentencePieceProcessor(model_file=str(tokenizer))
+        return lambda text: len(pieces.encode(text))
+    except Exception as error:  # noqa: BLE001  (both libraries raise what they like)
+        raise ValueError(
+            f"{tokenizer} is no tokenizer ({' '.join(str(error).split())[:100]}); name a "
+            "tokenizer.json or a SentencePiece model"
+        ) from None
 
 
 def estimate(

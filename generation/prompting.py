@@ -108,7 +108,11 @@ def load(name_or_path: str) -> Prompt:
             f"prompt {name_or_path!r} is not shipped; use {', '.join(shipped())} or the path of a "
             ".yaml file"
         )
-    return _parse(files.require_file(path).read_text("utf-8"), str(path))
+    try:
+        text = files.require_file(path).read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    return _parse(text, str(path))
 
 
 def load_all(names: str) -> list[Prompt]:
@@ -151,7 +155,10 @@ def _parse(text: str, where: str) -> Prompt:
             f"{where}: field 'template' must hold {_REVIEW} once, not {template.count(_REVIEW)} "
             "times"
         )
-    demos = _demos(value.get("demos") or {}, where)
+    demos = value.get("demos") or {}
+    if not isinstance(demos, dict):
+        raise ValueError(f"{where}: field 'demos' is no mapping from domain to demonstration")
+    demos = _demos(demos, where)
     if _DEMO in template and set(demos) != set(DOMAINS):
         raise ValueError(
             f"{where}: field 'template' holds {_DEMO}, so 'demos' needs {' and '.join(DOMAINS)}"
@@ -179,6 +186,6 @@ def _demos(demos: dict[str, Any], where: str) -> dict[str, str]:
                 "'answer'"
             )
     return {
-        domain: f"Review: {demo['review'].strip()}\n\n{demo['answer'].strip()}"
+        domain: f"Review: {str(demo['review']).strip()}\n\n{str(demo['answer']).strip()}"
         for domain, demo in demos.items()
     }

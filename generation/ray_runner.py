@@ -9,14 +9,19 @@ goes on. The run's folder must be on a file system that all machines see.
 
 import collections
 import dataclasses
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from generation import run
+from generation import run, session
+from generation.progress import Progress
+from generation.run_folder import RunFolder
 from generation.teachers import factory
 
 # A shard whose workers die this often is taken to kill them.
 MAX_DEATHS = 5
+LOOK_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,13 +48,21 @@ class Worker:
 
     def __init__(self, choice: factory.Choice, folder: str) -> None:
         self.teacher = factory.make(choice, Path(folder))
+        self.folder = RunFolder(Path(folder))
+        self._looked, self._reason = 0.0, ""
 
-    def run(self, options: run.Options) -> run.Progress:
-        """Answers one shard."""
-        return run.generate(options, self.teacher)
+    def run(self, options: run.Options) -> Progress:
+        """Answers one shard, or what can be of it until the run should stop."""
+        return run.generate(options, self.teacher, self._stop)
+
+    def _stop(self) -> str:
+        # The file may be on a slow file system, and this is asked for each request.
+        if time.monotonic() - self._looked > LOOK_SECONDS:
+            self._looked, self._reason = time.monotonic(), self.folder.stop_reason()
+        return self._reason
 
 
-def generate(choice: factory.Choice, options: run.Options, cluster: Cluster) -> run.Progress:
+def generate(choice: factory.Choice, options: run.Options, cluster: Cluster) -> Progress:
     """Runs all shards over the cluster.
 
     Args:
@@ -76,7 +89,7 @@ def generate(choice: factory.Choice, options: run.Options, cluster: Cluster) -> 
         shard=0,
     )
     # Fail here rather than in every worker.
-    run.survey(absolute, run.Progress())
+    run.survey(absolute, Progress())
     factory.make(choice, absolute.folder)
     started = not ray.is_initialized()
     if started:
@@ -87,7 +100,8 @@ def generate(choice: factory.Choice, options: run.Options, cluster: Cluster) -> 
             include_dashboard=False,
         )
     try:
-        return _Driver(ray, choice, absolute, cluster).drive()
+        with session.interruptible() as stop:
+            return _Driver(ray, choice, absolute, cluster).drive(stop)
     finally:
         if started:
             ray.shutdown()
@@ -102,14 +116,23 @@ class _Driver:
         self.ray, self.choice, self.options, self.cluster = ray, choice, options, cluster
         self.todo = collections.deque(range(cluster.shards))
         self.deaths: collections.Counter[int] = collections.Counter()
-        self.results: dict[int, run.Progress] = {}
+        self.results: dict[int, Progress] = {}
         self.busy: dict[Any, tuple[Any, int]] = {}
+        self.folder = RunFolder(options.folder)
+        self.stopped = ""
 
-    def drive(self) -> run.Progress:
+    def drive(self, stop: Callable[[], str]) -> Progress:
+        self.folder.forget_stop()
         for _ in range(min(self.cluster.workers, self.cluster.shards)):
             self._give(self._hire())
         while self.busy:
-            ready, _ = self.ray.wait(list(self.busy), num_returns=1)
+            ready, _ = self.ray.wait(list(self.busy), num_returns=1, timeout=LOOK_SECONDS)
+            if not self.stopped and (reason := stop()):
+                self.stopped = reason
+                self.todo.clear()
+                self.folder.ask_to_stop(reason)
+            if not ready:
+                continue
             worker, shard = self.busy.pop(ready[0])
             try:
                 self.results[shard] = self.ray.get(ready[0])
@@ -124,7 +147,13 @@ class _Driver:
             except self.ray.exceptions.RayTaskError as error:
                 raise error.as_instanceof_cause() from None
             self._give(worker)
-        return add([self.results[shard] for shard in sorted(self.results)])
+        whole = Progress()
+        for shard in sorted(self.results):
+            whole.add(self.results[shard])
+        if self.stopped:
+            whole.stop(self.stopped)
+        self.folder.forget_stop()
+        return whole
 
     def _hire(self) -> Any:
         actor = self.ray.remote(num_cpus=self.cluster.cpus, num_gpus=self.cluster.gpus)(Worker)
@@ -137,15 +166,3 @@ class _Driver:
                 worker,
                 shard,
             )
-
-
-def add(parts: list[run.Progress]) -> run.Progress:
-    """Adds the counts of shards."""
-    whole = run.Progress(reviews=parts[0].reviews if parts else 0)
-    for part in parts:
-        for name in ("total", "duplicates", "kept", "written", "cost", "tokens", "prompt_tokens"):
-            setattr(whole, name, getattr(whole, name) + getattr(part, name))
-        whole.statuses.update(part.statuses)
-        whole.reasons.update(part.reasons)
-        whole.stopped = whole.stopped or part.stopped
-    return whole

@@ -3,15 +3,14 @@
 It plans what is missing, asks, checks and records.
 """
 
-import collections
 import contextlib
 import dataclasses
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from generation import files, ledger, quality, review_ids
+from generation.progress import Progress, Verdict, judge
 from generation.prompting import Prompt
 from generation.records import FAILED, FILTERED, OK, LedgerRow, Review, clean_unicode, read_reviews
 from generation.run_folder import RunFolder, Shard
@@ -19,6 +18,12 @@ from generation.teachers import base, presets
 
 # A service that refuses this many requests running is taken to be down or misused.
 FAILURES_IN_A_ROW = 50
+# So many answers running that no rule lets pass cost money and teach nothing.
+FILTERED_IN_A_ROW = 200
+_IN_A_ROW = {
+    FAILED: (FAILURES_IN_A_ROW, "requests all failed"),
+    FILTERED: (FILTERED_IN_A_ROW, "answers were all filtered"),
+}
 _WRITTEN = "written by this run"
 # English prose in the tokens of current models.
 CHARACTERS_PER_TOKEN = 4.0
@@ -34,9 +39,9 @@ class Options:
         prompts: what to ask about each review.
         shard, shards: this process answers the reviews of one shard.
         retry_failed: ask again what failed in an earlier run.
-        max_cost: US dollars, in this run; once the known cost has reached it, no further request is
-            sent.
+        max_cost: US dollars, in this run; once the cost has reached it, no further request is sent.
         max_failure_rate: the run counts as failed when a larger share of its requests failed.
+        max_filter_rate: and when a larger share of a prompt's answers was filtered.
     """
 
     reviews: Path
@@ -47,6 +52,7 @@ class Options:
     retry_failed: bool = False
     max_cost: float | None = None
     max_failure_rate: float = 0.05
+    max_filter_rate: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 <= self.shard < self.shards:
@@ -60,46 +66,9 @@ class Options:
         """The files of this shard."""
         return RunFolder(self.folder).shard(self.shard, self.shards)
 
-
-@dataclasses.dataclass
-class Progress:
-    """Counts of a run; ``total`` = ``kept`` + ``written`` + ``left``, at every moment.
-
-    Attributes:
-        reviews: reviews in the whole input.
-        total: distinct requests of this shard.
-        duplicates: requests that the input holds again.
-        kept: requests that earlier runs ended.
-        statuses: requests by status, over all runs.
-        reasons: failed and filtered rows of this run by rule or fault.
-        written: rows of this run.
-        cost: US dollars of this run, as far as known.
-        tokens: completion tokens of this run.
-        stopped: why the run ended early, or empty.
-    """
-
-    reviews: int = 0
-    total: int = 0
-    duplicates: int = 0
-    kept: int = 0
-    written: int = 0
-    cost: float = 0.0
-    tokens: int = 0
-    prompt_tokens: int = 0
-    stopped: str = ""
-    started: float = dataclasses.field(default_factory=time.monotonic)
-    statuses: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-    reasons: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
-
-    @property
-    def left(self) -> int:
-        """Requests without a row yet."""
-        return self.total - self.kept - self.written
-
-    @property
-    def failure_rate(self) -> float:
-        """Share of the ended requests that failed."""
-        return self.statuses[FAILED] / max(1, sum(self.statuses.values()))
+    def verdict(self, progress: Progress) -> Verdict | None:
+        """Returns how a run with these options ended, or None where all went well."""
+        return judge(progress, self.max_failure_rate, self.max_filter_rate)
 
 
 Watcher = Callable[[Progress], None]
@@ -131,6 +100,7 @@ def generate(
     progress = Progress()
     fingerprint = survey(options, progress)
     quality.prepare()
+    _check_price(options, teacher)
     run_folder, facts = RunFolder(options.folder), _facts(options, teacher.spec)
     run_folder.prepare()
     if bind := getattr(teacher, "bind", None):
@@ -143,8 +113,10 @@ def generate(
         write_summary(options, fingerprint, progress, planner)
         try:
             _record(options, teacher, planner, progress, book, watch)
-            if progress.left and not progress.stopped:
-                progress.stopped = stop() or "the teacher has left requests open"
+            if progress.left:
+                progress.stop(stop() or "the teacher has left requests open")
+            elif planner.complete and not progress.broken:
+                progress.stopped = ""  # what was to stop it came with the last answers
         except base.ServiceError:
             write_summary(options, fingerprint, progress, planner)
             raise
@@ -166,21 +138,32 @@ def _record(
     book: ledger.Ledger,
     watch: Watcher | None,
 ) -> None:
-    in_a_row = 0
+    last, in_a_row = "", 0
     with contextlib.closing(teacher.answers(planner.requests())) as answers:
         for answer in answers:
             if not planner.ends(answer):
                 continue
             row = to_row(answer, teacher.spec)
             book.append(row)
-            _count(progress, row)
-            in_a_row = in_a_row + 1 if row.status == FAILED else 0
-            if in_a_row >= FAILURES_IN_A_ROW and not progress.stopped:
-                progress.stopped = f"the last {in_a_row} requests all failed ({row.reason})"
-            if options.max_cost is not None and progress.cost >= options.max_cost:
-                progress.stopped = f"the cost has reached --max-cost {options.max_cost:g}"
+            progress.write(row)
+            last, in_a_row = row.status, in_a_row + 1 if row.status == last else 1
+            if last in _IN_A_ROW and in_a_row >= _IN_A_ROW[last][0]:
+                words = f"the last {in_a_row} {_IN_A_ROW[last][1]} ({row.reason})"
+                progress.stop(f"{words}; mend that, then run the same command again", broken=True)
+            if options.max_cost is not None and progress.spent >= options.max_cost:
+                progress.stop(f"the cost has reached --max-cost {options.max_cost:g}")
             if watch:
                 watch(progress)
+
+
+def _check_price(options: Options, teacher: base.Teacher) -> None:
+    """Raises ValueError for a limit of costs where the costs of a service cannot be known."""
+    served = teacher.spec.backend.startswith("openai")
+    if options.max_cost is not None and served and getattr(teacher, "price", None) is None:
+        raise ValueError(
+            "--max-cost needs a price, and none is known; set --price-prompt and "
+            "--price-completion, in US dollars per million tokens"
+        )
 
 
 def survey(options: Options, progress: Progress) -> str:
@@ -246,16 +229,6 @@ def to_row(answer: base.Answer, spec: base.Spec) -> LedgerRow:
     )
 
 
-def _count(progress: Progress, row: LedgerRow) -> None:
-    progress.written += 1
-    progress.statuses[row.status] += 1
-    if row.reason:
-        progress.reasons[row.reason.split(":")[0]] += 1
-    progress.cost += row.usage.get("cost") or 0.0
-    progress.tokens += row.usage.get("completion_tokens") or 0
-    progress.prompt_tokens += row.usage.get("prompt_tokens") or 0
-
-
 class Planner:
     """Hands out the requests that have no final row yet, once each.
 
@@ -294,7 +267,8 @@ class Planner:
                 request = self._plan(review, prompt, identity, seen)
                 if request is None:
                     continue
-                self.progress.stopped = self.progress.stopped or self._why_stop(request)
+                if reason := self._why_stop(request):
+                    self.progress.stop(reason)
                 if self.progress.stopped:
                     return
                 if self.price is not None:
@@ -306,6 +280,8 @@ class Planner:
     def ends(self, answer: base.Answer) -> bool:
         """Notes that a request is answered; False where it had been, so that no row comes twice."""
         self._promised_sum -= self._promised.pop(answer.request.key, 0.0)
+        if self.price and answer.response and "cost" not in answer.usage:
+            self.progress.guessed += self._cost_by_length(answer.request, len(answer.response))
         self._longest = max(self._longest, answer.usage.get("completion_tokens") or 0)
         key = bytes.fromhex(answer.request.key)
         if self._is_done(key):
@@ -333,8 +309,7 @@ class Planner:
             return base.Request(key, review, prompt, messages)
         if self.done[short] == _WRITTEN:
             return None  # answered by a batch of an earlier run, before its turn came here
-        self.progress.kept += 1
-        self.progress.statuses[self.done[short]] += 1
+        self.progress.keep(prompt.name, self.done[short])
         return None
 
     def _why_stop(self, request: base.Request) -> str:
@@ -342,16 +317,20 @@ class Planner:
         if most is not None and self.price is not None:
             # What is in flight is not paid yet, but will be.
             expected = self._promised_sum + self._expected_cost(request)
-            if self.progress.cost + expected > most:
+            if self.progress.spent + expected > most:
                 return f"another request could pass --max-cost {most:g}"
         return self.stop()
 
     def _expected_cost(self, request: base.Request) -> float:
         """Returns what a request may cost: by its length, and the longest answer so far."""
-        assert self.price is not None
-        characters = sum(len(message["content"]) for message in request.messages)
         answer = self._longest or self.spec.sampling.get("max_tokens", 512)
-        return self.price.cost(characters / CHARACTERS_PER_TOKEN + 8, answer)
+        return self._cost_by_length(request, answer * CHARACTERS_PER_TOKEN)
+
+    def _cost_by_length(self, request: base.Request, answer: float) -> float:
+        """Returns the cost of a request whose answer has so many characters."""
+        assert self.price is not None
+        asked = sum(len(message["content"]) for message in request.messages)
+        return self.price.cost(asked / CHARACTERS_PER_TOKEN + 8, answer / CHARACTERS_PER_TOKEN)
 
 
 def write_summary(

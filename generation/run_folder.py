@@ -5,6 +5,7 @@ Nobody else spells their names::
     run.json                       who answers what (``RunFolder.facts``)
     ledger-00000-of-00002.jsonl    one shard's ledger (``generation.ledger``)
     shard-00000-of-00002.json      that shard's summary: whether it is complete, and its counts
+    stop                           there while a run over many machines should end, with the reason
     batches/00000-of-00002/        its journal of batches (``teachers.batch_journal``)
     <task>-questions.jsonl         of `fsa evaluate`: what is asked, in the form of reviews
     <task>-predictions.jsonl       and what `fsa score` reads
@@ -135,6 +136,25 @@ class RunFolder:
         for output in outputs:
             if output.is_dir() or (output.exists() and not os.access(output, os.W_OK)):
                 raise FileExistsError(f"{output} is in the way; name another --output-dir")
+
+    def ask_to_stop(self, reason: str) -> None:
+        """Lets all workers of a run, on whatever machine, finish what is in flight and end."""
+        self._stop_path.write_text(reason, encoding="utf-8")
+
+    def forget_stop(self) -> None:
+        """Lets workers go on again."""
+        self._stop_path.unlink(missing_ok=True)
+
+    def stop_reason(self) -> str:
+        """Returns why workers should end, or an empty string."""
+        try:
+            return self._stop_path.read_text("utf-8") or "by a stop file"
+        except OSError:
+            return ""
+
+    @property
+    def _stop_path(self) -> Path:
+        return self.path / "stop"
 
     def facts(self) -> dict[str, Any] | None:
         """Returns ``run.json``: teacher, prompts and number of shards; None where there is none.

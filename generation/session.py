@@ -10,10 +10,11 @@ import rich.console
 
 from generation import display, run
 from generation.dry_run import Estimate, estimate
+from generation.progress import Progress
 from generation.teachers import factory
 
 
-def generate(choice: factory.Choice, options: run.Options, quiet: bool = False) -> run.Progress:
+def generate(choice: factory.Choice, options: run.Options, quiet: bool = False) -> Progress:
     """Runs one shard in this process, with progress and Ctrl-C; see ``run.generate``."""
     teacher = factory.make(choice, options.folder)
     with contextlib.closing(teacher), interruptible() as stop:

@@ -132,8 +132,8 @@ class Batches:
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
-    """What a run may cost, and what it does about failures."""
+class Costs:
+    """What a run may cost."""
 
     price_prompt: Annotated[
         float | None, typer.Option(help="US dollars per million tokens.", min=0)
@@ -144,9 +144,19 @@ class Limits:
     max_cost: Annotated[
         float | None, typer.Option(help="Stop before this many US dollars.", min=0)
     ] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What a run does, and what it does about failures."""
+
     max_failure_rate: Annotated[
         float, typer.Option(help="Exit with 1 above this share of failures.", min=0, max=1)
     ] = 0.05
+    max_filter_rate: Annotated[
+        float,
+        typer.Option(help="Exit with 1 above this share of filtered answers.", min=0, max=1),
+    ] = 0.5
     shard: Annotated[str, typer.Option(help="i/n: answer the i-th of n parts, from 0.")] = "0/1"
     retry_failed: Annotated[bool, typer.Option(help="Ask again what failed before.")] = False
 

@@ -1,5 +1,7 @@
 """``fsa sample``, ``fsa generate`` and ``fsa evaluate``: what teachers read and write."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,6 +44,7 @@ def generate(
     ] = "anl,rw",
     model: flags.Model,
     sampling: flags.Sampling,
+    costs: flags.Costs,
     limits: flags.Limits,
     engine: flags.Engine,
     batches: flags.Batches,
@@ -57,26 +60,29 @@ def generate(
     choice = model.choice(
         teacher,
         sampling.chosen(),
-        price_prompt=limits.price_prompt,
-        price_completion=limits.price_completion,
+        price_prompt=costs.price_prompt,
+        price_completion=costs.price_completion,
         engine=vars(engine),
         batch={"requests": batches.batch_requests, "poll": batches.poll},
     )
     index, count = _shard(limits.shard)
     options = run.Options(
-        reviews,
-        output_dir,
+        reviews.expanduser(),
+        output_dir.expanduser(),
         tuple(prompting.load_all(prompt)),
         index,
         count,
         retry_failed=limits.retry_failed,
-        max_cost=limits.max_cost,
+        max_cost=costs.max_cost,
         max_failure_rate=limits.max_failure_rate,
+        max_filter_rate=limits.max_filter_rate,
     )
     if dry_run:
         session.show_dry_run(choice, options, tokenizer)
         return
-    _report_run(_run(runner, choice, options), options)
+    with _interrupted_in_words():
+        progress = _run(runner, choice, options)
+    _report_run(progress, options)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -122,22 +128,29 @@ def _report_run(progress: Any, options: Any) -> None:
     ]
     if progress.cost:
         rows.append(("cost in US dollars", f"{progress.cost:.4f}"))
+    if progress.guessed:
+        rows.append(("cost of uncounted tokens, guessed", f"{progress.guessed:.4f}"))
     printing.table(f"Ledger in {options.folder}", ("what", "number"), rows)
-    _exit_if_stopped(progress)
-    if progress.failure_rate > options.max_failure_rate:
-        typer.echo(
-            f"{progress.failure_rate:.1%} of the requests failed, more than --max-failure-rate "
-            f"{options.max_failure_rate:g}; see the reasons, then pass --retry-failed",
-            err=True,
-        )
-        raise typer.Exit(1)
+    _exit_unless_well(progress, options)
     printing.next_step(f"fsa corpus build {options.folder} --output-dir DATA")
 
 
-def _exit_if_stopped(progress: Any) -> None:
-    if progress.stopped:
-        typer.echo(f"stopped: {progress.stopped}; run the same command again to go on", err=True)
-        raise typer.Exit(3)
+def _exit_unless_well(progress: Any, options: Any) -> None:
+    if verdict := options.verdict(progress):
+        typer.echo(verdict.words, err=True)
+        raise typer.Exit(verdict.code)
+
+
+@contextlib.contextmanager
+def _interrupted_in_words() -> Iterator[None]:
+    """Ends a command that was interrupted at once as one that can go on."""
+    from generation.progress import STOPPED_CODE
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stopped at once; run the same command again to go on", err=True)
+        raise typer.Exit(STOPPED_CODE) from None
 
 
 @flags.grouped
@@ -151,14 +164,12 @@ def evaluate(
     output_dir: Annotated[Path, typer.Option(help="Folder of the ledger and the predictions.")],
     teacher: Annotated[str, typer.Option(help="A preset, or a name of your own.")],
     model: flags.Model,
+    costs: flags.Costs,
     shots: Annotated[int | None, typer.Option(help="Demonstrations; default the paper's.")] = None,
     seed: Annotated[int, typer.Option(help="Of the draw of demonstrations.")] = 42,
     split: Annotated[
         str, typer.Option(help="test, test_original, test_hard, dev or train.")
     ] = "test",
-    max_cost: Annotated[
-        float | None, typer.Option(help="Stop before this many US dollars.")
-    ] = None,
 ) -> None:
     """Let an LLM do a benchmark task in context, and write predictions for `fsa score`."""
     from fsa_jax.opinions.data_sets import sentences_of
@@ -167,19 +178,25 @@ def evaluate(
     from generation.run_folder import RunFolder
     from generation.teachers import factory
 
-    choice = model.choice(teacher, dict(in_context.SAMPLING))
+    choice = model.choice(
+        teacher,
+        dict(in_context.SAMPLING),
+        price_prompt=costs.price_prompt,
+        price_completion=costs.price_completion,
+    )
     spec, _ = factory.describe(choice)
     if spec.backend == "lexicon":
         raise ValueError("the lexicon teacher does no benchmark tasks; name an LLM by --teacher")
     asked = in_context.ask(task, split, data_dir)
     train = sentences_of(in_context.asked_data_set(task), "train", data_dir)
     prompt = in_context.make_prompt(task, train, shots, seed)
-    folder = RunFolder(output_dir)
+    folder = RunFolder(output_dir.expanduser())
     folder.prepare(folder.predictions(task))
     questions = folder.questions(task)
     in_context.write_questions(task, asked, questions)
-    options = run.Options(questions, output_dir, (prompt,), max_cost=max_cost)
-    progress = session.generate(choice, options)
+    options = run.Options(questions, folder.path, (prompt,), max_cost=costs.max_cost)
+    with _interrupted_in_words():
+        progress = session.generate(choice, options)
     output = in_context.write_predictions(task, asked, prompt, spec, options)
     rows = [
         ("questions", progress.total),
@@ -187,5 +204,5 @@ def evaluate(
         *sorted(progress.statuses.items()),
     ]
     printing.table(f"Predictions in {output}", ("what", "number"), rows)
+    _exit_unless_well(progress, options)
     printing.next_step(f"fsa score {output}")
-    _exit_if_stopped(progress)

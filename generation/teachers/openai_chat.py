@@ -132,7 +132,7 @@ class OpenAITeacher:
                     elif result is not None:
                         yield result
         finally:
-            self._cancel(tasks)
+            self._cancel()
         if bug:
             raise bug
         if self._stop:
@@ -203,7 +203,9 @@ class OpenAITeacher:
         self.gate.success()
         return answer, None
 
-    def _cancel(self, tasks: "set[asyncio.Task[None]]") -> None:
+    def _cancel(self) -> None:
+        """Ends what still runs, as after an interruption."""
+        tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
         if tasks:

@@ -15,6 +15,7 @@ refuses: names of parameters; a request that holds one gets a 400 that says so.
 batch_end: the state in which batches end (completed).
 batch_expire_after: a batch expires after so many of its rows, once.
 batch_polls: polls until a batch ends (2).
+finish, answer, usage: of all answers, instead of their own.
 misbehave: true draws one of ``misbehaviours`` for each request.
 batch_queue: most requests in open batches; a batch that has no room fails.
 batch_fails: [[code, message], …]: so the next batches fail.
@@ -168,7 +169,14 @@ class Server:
                 return await self.fault(kind)
             draw -= share
         self.answered[name] += 1
-        return 200, {}, completion(request, text)
+        return 200, {}, self.change(completion(request, text))
+
+    def change(self, body):
+        """Changes an answer as the script says."""
+        choice = body["choices"][0]
+        choice["finish_reason"] = self.script.get("finish", "stop")
+        choice["message"]["content"] = self.script.get("answer", choice["message"]["content"])
+        return body | {"usage": self.script.get("usage", body["usage"])}
 
     def refusal(self, request):
         """Returns the body of a 400 for the first parameter that is not taken, or None."""

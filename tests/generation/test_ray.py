@@ -100,3 +100,32 @@ def _one(folder):
     path = folder / "one.jsonl"
     path.write_text('{"review_id": "a", "domain": "laptop", "rating": 3, "text": "b"}\n')
     return path
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_stop_reaches_the_workers(serve, write_reviews, options, choice, monkeypatch):
+    import ray
+
+    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    server = serve(latency=0.2)
+    task = options(write_reviews(100))
+    cluster = ray_runner.Cluster(workers=1, shards=2, cpus=1)
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, configure_logging=False)
+
+    def interrupt():
+        while lines(task.folder) < 4:
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=interrupt)
+    try:
+        thread.start()
+        progress = ray_runner.generate(choice(server, concurrency=2), task, cluster)
+    finally:
+        thread.join()
+        ray.shutdown()
+    assert progress.stopped == "by SIGTERM"
+    counts = server.counts()
+    assert sum(counts["asked"].values()) == sum(counts["answered"].values()) == lines(task.folder)
+    assert 4 <= progress.written == lines(task.folder) < 200
+    assert not RunFolder(task.folder).stop_reason()

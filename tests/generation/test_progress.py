@@ -1,0 +1,214 @@
+"""How runs end: counts, the verdict on them, and exit codes of the commands."""
+
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import typer.testing
+
+from generation import commands, ledger, session
+from generation.progress import Progress, judge
+from generation.run_folder import RunFolder
+from generation.teachers.factory import Choice
+from generation.world.sample import write_sample
+
+
+@pytest.fixture
+def generate():
+    """Returns a function that runs `fsa generate` in this process."""
+    app = typer.Typer()
+    app.command()(commands.generate)
+
+    def run(task, server=None, *flags):
+        command = ["--reviews", str(task.reviews), "--output-dir", str(task.folder), *flags]
+        if server:
+            command += ["--teacher", "t", "--backend", "openai", "--model", "scripted"]
+            command += ["--base-url", server.url]
+        return typer.testing.CliRunner().invoke(app, command)
+
+    return run
+
+
+def counted(**statuses):
+    """Returns the counts of a run with one prompt."""
+    progress = Progress(total=sum(statuses.values()))
+    for status, number in statuses.items():
+        for _ in range(number):
+            progress.keep("anl", status)
+    return progress
+
+
+@pytest.mark.parametrize(
+    ("progress", "code", "words"),
+    [
+        (counted(ok=95, failed=5), None, ""),
+        (counted(ok=90, failed=10), 1, "10.0% of the requests failed"),
+        (counted(ok=50, filtered=50), None, ""),
+        (counted(ok=2, filtered=10), 1, "83.3% of the answers to prompt anl were filtered"),
+        (counted(filtered=1), 1, "100.0% of the answers to prompt anl were filtered"),
+        (dataclasses.replace(counted(ok=5), stopped="by SIGTERM"), 3, "stopped: by SIGTERM; run"),
+        (dataclasses.replace(counted(failed=5), stopped="x", broken=True), 1, "stopped: x"),
+        (Progress(), None, ""),
+    ],
+)
+def test_verdicts(progress, code, words):
+    verdict = judge(progress, 0.05, 0.5)
+    assert (verdict and verdict.code) == code
+    assert words in (verdict.words if verdict else "")
+
+
+def test_one_prompt_that_is_always_filtered_is_told_among_others():
+    progress = counted(ok=100)
+    for _ in range(80):
+        progress.keep("rw", "filtered")
+    assert judge(progress, 0.05, 0.5).words.startswith("100.0% of the answers to prompt rw")
+
+
+def test_counts_of_shards_add_up():
+    whole = Progress()
+    whole.add(dataclasses.replace(counted(ok=3, failed=1), reviews=9, cost=0.5, guessed=0.25))
+    whole.add(dataclasses.replace(counted(ok=2), reviews=9, stopped="x", cost=1.0))
+    assert (whole.total, whole.kept, whole.reviews, whole.spent) == (6, 6, 9, 1.75)
+    assert (whole.statuses, whole.stopped) == ({"ok": 5, "failed": 1}, "x")
+    assert whole.by_prompt == {("anl", "ok"): 5, ("anl", "failed"): 1}
+
+
+@pytest.mark.parametrize(
+    ("script", "rule"),
+    [
+        ({"finish": "content_filter"}, "finish_reason"),
+        ({"finish": "insufficient_system_resource"}, "finish_reason"),
+        ({"answer": "<think>Hm, the user wants me to"}, "length"),
+        ({"answer": "La comida de este lugar me gusta mucho y el servicio es bueno"}, "wrong"),
+        ({"answer": "I'm sorry, but I can't help with that."}, "refused"),
+        ({"answer": ""}, "empty"),
+    ],
+)
+def test_a_run_that_filters_nearly_all_says_so(
+    serve, write_reviews, options, generate, script, rule
+):
+    task = options(write_reviews(6))
+    server = serve(**script)
+    result = generate(task, server)
+    assert result.exit_code == 1, result.output
+    assert "100.0% of the answers to prompt anl were filtered" in result.stderr
+    assert rule in result.output
+    assert "next:" not in result.output
+    # It is the user's to say that this is as it should be.
+    assert generate(task, server, "--max-filter-rate", "1").exit_code == 0
+
+
+def test_answers_that_are_all_filtered_stop_a_long_run(serve, write_reviews, options, generate):
+    task = options(write_reviews(400))
+    result = generate(task, serve(finish="safety"))
+    assert result.exit_code == 1, result.output
+    assert "the last 200 answers were all filtered (finish_reason: safety)" in result.stderr
+    assert 200 <= len(list(ledger.rows(task.files.ledger))) < 300
+
+
+def test_finished_runs_exit_with_0_and_name_the_next_step(write_reviews, options, generate):
+    result = generate(options(write_reviews(3)))
+    assert (result.exit_code, "next: fsa corpus build" in result.output) == (0, True)
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_max_cost_stops_in_good_order(serve, write_reviews, options, generate, counts):
+    """Also where the service tells no counts: then what was spent is guessed by length."""
+    task = options(write_reviews(60), prompt="rw")
+    server = serve(latency=0.01, **({} if counts else {"usage": None}))
+    prices = ["--price-prompt", "1000", "--price-completion", "1000", "--max-cost", "5"]
+    more = ["--prompt", "rw", "--concurrency", "4", "--max-tokens", "40"]
+    result = generate(task, server, *prices, *more)
+    assert result.exit_code == 3, result.output
+    assert "--max-cost 5; run the same command again to go on" in result.stderr
+    rows = len(list(ledger.rows(task.files.ledger)))
+    assert 5 < rows < 40
+    assert ("guessed" in result.output) != counts
+
+
+def test_max_cost_reached_by_the_last_row_is_a_finished_run(
+    serve, write_reviews, options, generate
+):
+    prices = ["--price-prompt", "10000", "--price-completion", "10000", "--max-cost", "10"]
+    task = options(write_reviews(1))
+    result = generate(task, serve(), *prices, "--prompt", "rw", "--max-tokens", "1")
+    assert result.exit_code == 0, result.output
+
+
+def test_max_cost_without_a_price_is_refused_before_the_first_request(
+    serve, write_reviews, options, generate
+):
+    server = serve()
+    result = generate(options(write_reviews(2)), server, "--max-cost", "1")
+    assert "--max-cost needs a price" in str(result.exception)
+    assert server.counts()["asked"] == {}
+    # A teacher that costs nothing stays below any limit.
+    assert generate(options(write_reviews(2), "free"), None, "--max-cost", "1").exit_code == 0
+
+
+COMMAND = "from fsa_jax.cli.main import fsa_main; fsa_main()"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("times", [1, 2])
+def test_signals_end_a_run_in_good_order(serve, write_reviews, options, number, times):
+    """Once waits for what is in flight, twice does not; the same command goes on after both."""
+    latency = 0.6 if times == 1 else 3.0
+    server = serve(latency=latency)
+    task = options(write_reviews(60))
+    command = [sys.executable, "-c", COMMAND, "generate", "--reviews", str(task.reviews)]
+    command += ["--output-dir", str(task.folder), "--teacher", "t", "--backend", "openai"]
+    command += ["--model", "scripted", "--base-url", server.url, "--concurrency", "4"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not sum(server.counts()["asked"].values()):
+        time.sleep(0.05)
+    child.send_signal(number)
+    if times == 2:
+        time.sleep(0.5)
+        child.send_signal(number)
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode == 3, errors
+    assert errors.rstrip().endswith("run the same command again to go on"), errors
+    assert "Aborted" not in errors
+    assert "Traceback" not in errors
+    rows = len(list(ledger.rows(task.files.ledger)))
+    assert rows == (sum(server.counts()["answered"].values()) if times == 1 else 0)
+    assert task.files.read_summary()["complete"] is False
+    server.rescript({})
+    again = session.generate(
+        Choice("t", "openai", "scripted", base_url=server.url), task, quiet=True
+    )
+    assert again.left == 0
+
+
+def test_evaluate_tells_how_it_ended(serve, tmp_path):
+    write_sample(tmp_path / "data", seed=1, reviews=10)
+    app = typer.Typer()
+    app.command()(commands.evaluate)
+    command = ["--task", "tsa_rest14", "--data-dir", str(tmp_path / "data"), "--teacher", "t"]
+    command += ["--backend", "openai", "--model", "scripted"]
+
+    def run(server, name, *more):
+        folder = ["--base-url", server.url, "--output-dir", str(tmp_path / name)]
+        return typer.testing.CliRunner().invoke(app, [*command, *folder, *more])
+
+    result = run(serve(finish="length"), "cut")
+    assert result.exit_code == 1, result.output
+    assert "answers were all filtered (length)" in result.stderr
+    assert RunFolder(tmp_path / "cut").predictions("tsa_rest14").exists()
+    dear = ["--price-prompt", "1000", "--price-completion", "1000", "--max-cost", "3"]
+    result = run(serve(), "dear", *dear)
+    assert result.exit_code == 3, result.output
+    rows = RunFolder(tmp_path / "dear").predictions("tsa_rest14").read_text().splitlines()
+    assert {json.loads(row)["reason"] for row in rows} >= {"not asked"}
+    # What it needs at its end is looked at before it asks.
+    blocked = RunFolder(tmp_path / "blocked").predictions("tsa_rest14")
+    blocked.mkdir(parents=True)
+    server = serve()
+    assert "is in the way" in str(run(server, "blocked").exception)
+    assert "--split is 'tset'" in str(run(server, "split", "--split", "tset").exception)
+    assert server.counts()["asked"] == {}
