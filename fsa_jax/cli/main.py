@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
+from fsa_jax.runtime import exits
+
 # Name → (module, attribute, line of help). The attribute is a typer app or a function.
 _COMMANDS = {
     "sample": ("generation.commands", "sample", "Write the sample world: reviews, benchmark."),
@@ -109,22 +111,27 @@ def train(
         _run_t5x("train", engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
         return
     _load(gin_file, ctx.args, gin_bindings, gin_search_paths)
+    import dataclasses
+
     import gin
 
-    _prepare_jax()
+    from fsa_jax.runtime import hosts, process
+    from fsa_jax.runtime.run_directory import RunDirectory
+
+    process.set_up()
+    from fsa_jax.training import loop
+
+    config = gin.get_configurable(loop.RunConfig)()
     if dry_run:
         from fsa_jax.training import dry_run as dry
-        from fsa_jax.training import loop as module
 
-        dry.dry_run(gin.get_bindings(module.train), topology=topology)
+        dry.dry_run(config, topology=topology)
         return
-    from fsa_jax.training import loop as module
-
-    extra: dict[str, Any] = {}
     if profile_steps:
-        extra["profile_steps"] = _steps(profile_steps)
-    _write_config(gin.query_parameter("MODEL_DIR/macro.value"))
-    gin.get_configurable(module.train)(**extra)
+        config = dataclasses.replace(config, profile_steps=_steps(profile_steps))
+    if hosts.is_first():
+        RunDirectory(config.model_dir).write_config(gin.config_str())
+    loop.train(config)
 
 
 @t5x.command("eval", context_settings=_SETTINGS)
@@ -156,8 +163,11 @@ def _run(mode, engine, gin_file, args, gin_bindings, search_paths) -> None:
         _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths)
         return
     _load(gin_file, args, gin_bindings, search_paths)
-    _prepare_jax()
     import gin
+
+    from fsa_jax.runtime import process
+
+    process.set_up()
 
     from fsa_jax.student.eval import evaluate_checkpoint
     from fsa_jax.student.infer import infer as answer_examples
@@ -173,13 +183,6 @@ def _load(gin_file, args, gin_bindings, search_paths) -> None:
     gin_config.load(gin_file, bindings, [path for path in search_paths.split(",") if path])
 
 
-def _prepare_jax() -> None:
-    from fsa_jax.runtime import compile_cache, hosts
-
-    compile_cache.enable()
-    hosts.join()
-
-
 def _import_quietly(module: str) -> None:
     """Imports a module that loads TensorFlow, whose C++ part writes notes to file descriptor 2."""
     sys.stderr.flush()
@@ -191,20 +194,6 @@ def _import_quietly(module: str) -> None:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def _write_config(model_dir: str) -> None:
-    """Keeps the resolved configuration in the run directory, as T5X does."""
-    import gin
-    from etils import epath
-
-    from fsa_jax.runtime import hosts
-
-    if not hosts.is_first():
-        return
-    folder = epath.Path(model_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.gin").write_text(gin.config_str())
 
 
 def _steps(text: str) -> tuple[int, int]:
@@ -241,12 +230,13 @@ def _main(app: typer.Typer, name: str) -> None:
 def _guard(run: Callable[[], Any]) -> None:
     try:
         run()
-    except (ValueError, OSError, FloatingPointError) as error:
+    except exits.TOLD_IN_ONE_LINE as error:
         if os.environ.get("FSA_TRACEBACK"):
             raise
         from fsa_jax.cli.gin_config import first_line
 
-        sys.exit(f"error: {first_line(error) or type(error).__name__}")
+        print(f"error: {first_line(error) or type(error).__name__}", file=sys.stderr)
+        sys.exit(exits.code_of(error))
 
 
 def fsa_main() -> None:

@@ -12,6 +12,10 @@ _Task = Annotated[
     str | None,
     typer.Option("--task", help="Task whose vocabulary it speaks; default: the run's own."),
 ]
+_Step = Annotated[
+    int | None,
+    typer.Option("--step", help="Checkpoint of a run; default: its best, else its latest."),
+]
 _Module = Annotated[str, typer.Option(help="Module that registers the task.")]
 
 
@@ -24,19 +28,20 @@ def predict(
         pathlib.Path | None, typer.Option("--output", help="JSONL to write; default: print.")
     ] = None,
     task: _Task = None,
+    step: _Step = None,
     module: _Module = "tasks",
     max_length: Annotated[int, typer.Option(help="Tokens of an answer at most, as in HF.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Texts decoded at once.")] = 64,
 ) -> None:
     """Let a student answer your own text."""
     from fsa_jax.decoding.search import DecodingConfig
-    from fsa_jax.runtime import compile_cache
+    from fsa_jax.runtime import process
     from fsa_jax.student.load import load
     from fsa_jax.student.predict import predict_file
 
-    compile_cache.enable()
+    process.set_up()
     decoding = DecodingConfig(max_length=max_length, batch_size=batch_size)
-    count = predict_file(load(checkpoint, task, module=module), inputs, output, decoding)
+    count = predict_file(load(checkpoint, task, module=module, step=step), inputs, output, decoding)
     if output:
         print(f"{count} answers → {output}")
 
@@ -46,6 +51,7 @@ def export(
     output_dir: Annotated[pathlib.Path, typer.Option("--output-dir", help="Folder to write.")],
     format: Annotated[str, typer.Option("--format", help="Only hf.")] = "hf",
     task: _Task = None,
+    step: _Step = None,
     module: _Module = "tasks",
     overwrite: Annotated[bool, typer.Option(help="Replace a folder that is not empty.")] = False,
 ) -> None:
@@ -55,7 +61,7 @@ def export(
     from fsa_jax.student.export import export_hf
     from fsa_jax.student.load import load
 
-    folder = export_hf(load(checkpoint, task, module=module), output_dir, overwrite)
+    folder = export_hf(load(checkpoint, task, module=module, step=step), output_dir, overwrite)
     print(f"Hugging Face model → {folder}")
 
 

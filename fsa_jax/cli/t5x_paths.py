@@ -5,7 +5,7 @@ T5X crashes at its first save in a relative folder, and takes the path of one ch
 
 from etils import epath
 
-from fsa_jax.training import checkpoints
+from fsa_jax.runtime.run_directory import absolute, find_checkpoint
 
 
 def folder(path: str) -> str:
@@ -14,11 +14,11 @@ def folder(path: str) -> str:
     Args:
       path: Any path or URL.
     """
-    return str(checkpoints.absolute(path))
+    return str(absolute(path))
 
 
 def checkpoint(path: str | None) -> str | None:
-    """Finds the checkpoint to restore: the newest of a run directory, or the one named.
+    """Finds the checkpoint to restore: a run directory's best, else its newest, or the one named.
 
     Args:
       path: A run directory or a ``checkpoint_<step>`` folder, ours or T5X's; None for none.
@@ -39,4 +39,4 @@ def checkpoint(path: str | None) -> str | None:
             "write a checkpoint of them, e.g. `t5x train` with this INITIAL_CHECKPOINT_PATH and "
             "TRAIN_STEPS=1"
         )
-    return str(checkpoints.find_checkpoint(path))
+    return str(find_checkpoint(path)[0])

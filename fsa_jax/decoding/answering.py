@@ -8,12 +8,9 @@ scores of all label words into the rows of the file.
 """
 
 import dataclasses
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 import seqio
 from etils import epath
@@ -22,6 +19,7 @@ from fsa_jax.data.providers import get_provider
 from fsa_jax.decoding import label_scoring, slots
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.model.network import T5Config
+from fsa_jax.runtime.run_directory import RunDirectory
 
 Metrics = dict[str, float]
 
@@ -161,38 +159,17 @@ def _score_rows(task, examples, targets, scores: Sequence[float]) -> list[dict[s
     ]
 
 
-def write_result(result: TaskResult, folder: str, name: str, step: int) -> epath.Path:
-    """Writes ``<name>-<step>.jsonl`` whole, and appends to ``<name>-metrics.jsonl``.
+def write_result(result: TaskResult, run: RunDirectory, name: str, step: int) -> epath.Path:
+    """Writes answers and scalar scores into a run directory; see ``RunDirectory``.
+
+    Args:
+      result: What was found.
+      run: Where to write.
+      name: What the files are named after.
+      step: Updates that made the student.
 
     Returns:
       The path of the predictions.
     """
-    directory = epath.Path(folder)
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{name}-{step:06d}.jsonl"
-    write_jsonl(path, result.rows)
     scalars = {k: float(v) for k, v in result.metrics.items() if np.ndim(v) == 0}
-    history = directory / f"{name}-metrics.jsonl"
-    kept = [row for row in _read_rows(history) if row["step"] != step]
-    write_jsonl(history, [*kept, {"step": step, **scalars}])
-    return path
-
-
-def _read_rows(path: epath.Path) -> Iterator[dict[str, Any]]:
-    if path.exists():
-        yield from (json.loads(line) for line in path.read_text().splitlines())
-
-
-def write_jsonl(path: epath.Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes rows under a temporary name, then renames: the file is whole or absent."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    lines = (json.dumps(row, ensure_ascii=False, default=_plain) + "\n" for row in rows)
-    temporary.write_text("".join(lines))
-    temporary.replace(path)
-
-
-def _plain(value: Any) -> Any:
-    """NumPy and bytes values as JSON ones."""
-    if isinstance(value, bytes):
-        return value.decode()
-    return np.asarray(jax.device_get(value)).tolist()
+    return run.write_evaluation(name, step, scalars, result.rows)

@@ -5,6 +5,7 @@ neither JAX nor TensorFlow. The page holds its pictures and opens anywhere.
 """
 
 import base64
+import contextlib
 import dataclasses
 import html
 import io
@@ -20,6 +21,8 @@ from rich.table import Table
 mpl.use("agg")
 
 import matplotlib.pyplot as plt
+
+from fsa_jax.runtime.run_directory import RunDirectory
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -40,8 +43,8 @@ class Run:
     Attributes:
       name: Shown name.
       curve: (step, loss) of training.
-      scores: Metrics by ``<task>`` (dev) or ``<task>-<split>``: those of the checkpoint that the
-        final splits were scored with, else of the last evaluation.
+      scores: Metrics by ``<task>`` (dev) or ``<task>-<split>``: those of the best checkpoint where
+        the run kept one, else of the one that was tested, else of the last evaluation.
       predictions: Path of the same step's predictions by the same names.
     """
 
@@ -56,23 +59,19 @@ def read_run(folder: pathlib.Path, name: str | None = None) -> Run:
 
     Raises:
       FileNotFoundError: There is no training log in it.
+      ValueError: One of its files is no run's.
     """
-    log = folder / "train" / "metrics.jsonl"
-    if not log.is_file():
-        raise FileNotFoundError(f"{folder} is no run directory: it lacks train/metrics.jsonl")
-    curve = {row["step"]: row["loss"] for row in _rows(log)}
-    evaluations = {
-        history.name.removesuffix("-metrics.jsonl"): list(_rows(history))
-        for history in sorted((folder / "inference_eval").glob("*-metrics.jsonl"))
-    }
-    chosen = max((rows[-1]["step"] for key, rows in evaluations.items() if "-" in key), default=0)
+    run = RunDirectory(folder)
+    curve = [(row["step"], row["loss"]) for row in run.training_rows()]
+    evaluations = {key: rows for key, rows in run.evaluations().items() if rows}
+    tested = [rows[-1]["step"] for key, rows in evaluations.items() if "-" in key]
+    best = run.best_step() or max(tested, default=None)
     scores, predictions = {}, {}
     for key, rows in evaluations.items():
-        scores[key] = next((row for row in reversed(rows) if row["step"] == chosen), rows[-1])
-        path = folder / "inference_eval" / f"{key}-{scores[key]['step']:06}.jsonl"
-        if path.is_file():
-            predictions[key] = path
-    return Run(name or folder.name, sorted(curve.items()), scores, predictions)
+        scores[key] = next((row for row in reversed(rows) if row["step"] == best), rows[-1])
+        with contextlib.suppress(FileNotFoundError):
+            predictions[key] = pathlib.Path(run.predictions(key, step=scores[key]["step"]))
+    return Run(name or folder.name, curve, scores, predictions)
 
 
 def _rows(path: pathlib.Path):

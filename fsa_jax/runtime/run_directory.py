@@ -144,7 +144,7 @@ class RunDirectory:
         return [by_step[step] for step in sorted(by_step)]
 
     def evaluations(self) -> dict[str, list[Row]]:
-        """Returns the scores by name (see ``name``), a row with its ``step`` for each evaluation."""
+        """Returns the scores by name (see ``name``): a row with its ``step`` each."""
         folder = self.path / "inference_eval"
         files = sorted(folder.glob(f"*{_METRICS}")) if folder.is_dir() else []
         return {file.name.removesuffix(_METRICS): list(_read_rows(file, "step")) for file in files}
@@ -216,7 +216,37 @@ class RunDirectory:
         none yet.
         """
         scores = self.best_scores()
-        return max(scores, key=lambda step: (scores[step], -step)) if scores else None
+        # Of equals the latest, as Orbax takes it.
+        return max(scores, key=lambda step: (scores[step], step)) if scores else None
+
+    def choose(self, step: int | None = None) -> tuple[epath.Path, str]:
+        """Chooses the checkpoint to use: the best where the run kept one, else the latest.
+
+        Args:
+          step: Another one.
+
+        Returns:
+          The folder, and a few words on why it is this one.
+
+        Raises:
+          FileNotFoundError: There is no (such) checkpoint.
+        """
+        steps = self.steps()
+        if not steps:
+            raise FileNotFoundError(f"{self}: no checkpoint here, nor a folder of {PREFIX}_<step>")
+        if step is not None:
+            if step not in steps:
+                known = ", ".join(map(str, steps))
+                raise FileNotFoundError(f"{self} holds no checkpoint of step {step}; of {known}")
+            return self.checkpoint(step), "the step that was asked for"
+        best = self.best_step()
+        if best is None:
+            return self.checkpoint(steps[-1]), "the latest"
+        metric = self.manifest().get("best_metric", "f1")
+        why = f"the best on dev: {metric} {self.best_scores()[best]:.2f}"
+        return self.checkpoint(best), why + (
+            f"; the latest is {steps[-1]}" if best < steps[-1] else ""
+        )
 
     def best_scores(self) -> dict[int, float]:
         """Returns what the best checkpoint is told by, for each checkpoint that was scored."""
@@ -307,6 +337,33 @@ def is_checkpoint(folder: epath.Path) -> bool:
     """Whether a folder holds a complete checkpoint, ours or T5X's."""
     state = folder / "state"
     return state.is_dir() and any(state.iterdir())
+
+
+def find_checkpoint(
+    path: str | os.PathLike[str], step: int | None = None
+) -> tuple[epath.Path, str]:
+    """Resolves a run directory to one of its checkpoints, and a checkpoint to itself.
+
+    Args:
+      path: A run directory, or a ``checkpoint_<step>`` folder, ours or T5X's.
+      step: Which one of a run directory; None for the best where the run kept one, else the latest.
+
+    Returns:
+      The checkpoint's absolute path, and a few words on why it is this one.
+
+    Raises:
+      FileNotFoundError: There is none.
+    """
+    folder = absolute(path)
+    if is_checkpoint(folder):
+        return folder, "as named"
+    return RunDirectory(path).choose(step)
+
+
+def step_of(checkpoint: epath.Path) -> int:
+    """Returns the step in a checkpoint's name; 0 where somebody gave it another name."""
+    step = checkpoint.name.removeprefix(f"{PREFIX}_")
+    return int(step) if step.isdecimal() else 0
 
 
 def run_of(path: str | os.PathLike[str]) -> RunDirectory:

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-from etils import epath
-
 from fsa_jax.decoding import answering
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.model.network import T5Config
 from fsa_jax.runtime import hosts
+from fsa_jax.runtime.run_directory import RunDirectory
 from fsa_jax.student.load import load
 
 
@@ -18,6 +17,7 @@ def evaluate_checkpoint(
     output_dir: str,
     splits: tuple[str, ...],
     decoding: DecodingConfig | None = None,
+    checkpoint_step: int | None = None,
     use_cached: bool = False,
     say: Callable[[str], object] = hosts.say,
 ) -> dict[str, dict[str, float]]:
@@ -30,6 +30,8 @@ def evaluate_checkpoint(
       output_dir: Gets ``inference_eval/<task>-<split>-metrics.jsonl`` and the predictions.
       splits: Splits to score.
       decoding: How to decode.
+      checkpoint_step: Which checkpoint of a run directory; None for the best where the run kept
+        one, else the latest.
       use_cached: Read the tasks' SeqIO cache.
       say: Gets a line for each result.
 
@@ -41,7 +43,9 @@ def evaluate_checkpoint(
       FileNotFoundError: No checkpoint.
     """
     tasks = answering.evaluated_tasks(mixture_or_task_name)
-    student = load(checkpoint_path, mixture_or_task_name, model=model, say=say)
+    student = load(
+        checkpoint_path, mixture_or_task_name, model=model, step=checkpoint_step, say=say
+    )
     results = {}
     for task in tasks:
         for split in splits:
@@ -54,8 +58,8 @@ def evaluate_checkpoint(
                 use_cached,
             )
             if hosts.is_first():
-                folder = str(epath.Path(output_dir) / "inference_eval")
-                path = answering.write_result(result, folder, f"{task.name}-{split}", student.step)
+                run = RunDirectory(output_dir)
+                path = answering.write_result(result, run, run.name(task.name, split), student.step)
                 say(f"{task.name} {split}: {result.summary()}  → {path}")
             results[f"{task.name}/{split}"] = result.metrics
     return results

@@ -9,6 +9,7 @@ from fsa_jax.decoding import answering, slots
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.model.network import T5Config
 from fsa_jax.runtime import hosts
+from fsa_jax.runtime.run_directory import write_jsonl
 from fsa_jax.student.load import load
 
 
@@ -19,6 +20,7 @@ def infer(
     output_dir: str,
     split: str,
     decoding: DecodingConfig | None = None,
+    checkpoint_step: int | None = None,
     use_cached: bool = False,
     say: Callable[[str], object] = hosts.say,
 ) -> None:
@@ -34,6 +36,8 @@ def infer(
       output_dir: Where to write.
       split: The split to answer.
       decoding: How to decode.
+      checkpoint_step: Which checkpoint of a run directory; None for the best where the run kept
+        one, else the latest.
       use_cached: Read the tasks' SeqIO cache.
       say: Gets a line for each file.
 
@@ -41,7 +45,9 @@ def infer(
       ValueError: Unknown name or split.
       FileNotFoundError: No checkpoint.
     """
-    student = load(checkpoint_path, mixture_or_task_name, model=model, say=say)
+    student = load(
+        checkpoint_path, mixture_or_task_name, model=model, step=checkpoint_step, say=say
+    )
     folder = epath.Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     for task in seqio.get_subtasks(student.task):
@@ -60,5 +66,5 @@ def infer(
         ]
         if hosts.is_first():
             path = folder / f"{task.name}-predict.jsonl-00000-of-00001"
-            answering.write_jsonl(path, rows)
+            write_jsonl(path, rows)
             say(f"{len(rows)} answers to {task.name} {split} → {path}")

@@ -6,20 +6,19 @@ it was trained on (whose vocabulary it speaks).
 
 import dataclasses
 import importlib
-import json
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import seqio
-from etils import epath
 
 from fsa_jax.data.providers import get_provider
 from fsa_jax.huggingface import weights
 from fsa_jax.model import network, partitioning
 from fsa_jax.model.network import T5Config
-from fsa_jax.training import checkpoints, restore
+from fsa_jax.runtime.run_directory import absolute, find_checkpoint, run_of, step_of
+from fsa_jax.training import restore
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +55,7 @@ def load(
     *,
     module: str | None = None,
     model: T5Config | None = None,
+    step: int | None = None,
     say: Callable[[str], object] = _to_stderr,
 ) -> Student:
     """Reads a student from a run directory, one of its checkpoints, or a Hugging Face folder.
@@ -65,6 +65,8 @@ def load(
       task: A registered SeqIO name; None for the one that the run was trained on.
       module: What to import so that the name is registered; None where it is already.
       model: Its size and kind; None for what the run's manifest or the HF config says.
+      step: Which checkpoint of a run directory; None for the best where the run kept one, else the
+        latest.
       say: Gets one line that tells what was read.
 
     Returns:
@@ -76,7 +78,7 @@ def load(
     """
     if module:
         importlib.import_module(module)
-    facts = read_facts(checkpoint)
+    facts = run_of(checkpoint).manifest()
     name = task or facts.get("mixture_or_task_name")
     if not name:
         raise ValueError(f"{checkpoint} does not tell its task: give --task")
@@ -84,33 +86,19 @@ def load(
     config = (model or _told_config(checkpoint, facts)).without_dropout()
     boxed = jax.eval_shape(lambda: network.init_params(config, jax.random.key(0)))
     abstract = partitioning.abstract(boxed, partitioning.make_mesh(), partitioning.axis_rules())
-    params, found = restore.load_params(checkpoint, config, abstract, say)
+    if restore.is_huggingface(absolute(checkpoint)):
+        at = 0
+    else:
+        at = step_of(find_checkpoint(checkpoint, step)[0])
+    params, found = restore.load_params(checkpoint, config, abstract, say, step)
     say(f"restored: weights of {found}")
-    return Student(params, config, provider, facts, _step_of(checkpoint))
+    return Student(params, config, provider, facts, at)
 
 
 def _told_config(checkpoint: str, facts: dict[str, Any]) -> T5Config:
     if "model" in facts:
         return T5Config(**facts["model"])
-    if (epath.Path(checkpoint) / "config.json").exists():
+    if restore.is_huggingface(absolute(checkpoint)):
         return weights.config_from_hf(checkpoint)
-    checkpoints.find_checkpoint(checkpoint)
+    find_checkpoint(checkpoint)
     raise ValueError(f"{checkpoint} lacks the run's manifest.json, so its size is not known")
-
-
-def _step_of(checkpoint: str) -> int:
-    """The step in a checkpoint's name, 0 for weights without one."""
-    try:
-        return int(checkpoints.find_checkpoint(checkpoint).name.rsplit("_", 1)[1])
-    except (FileNotFoundError, ValueError, IndexError):
-        return 0
-
-
-def read_facts(checkpoint: str) -> dict[str, Any]:
-    """The manifest of the run that a path is, or lies in; empty where there is none."""
-    folder = epath.Path(checkpoint)
-    for place in (folder, folder.parent):
-        path = place / "manifest.json"
-        if path.exists():
-            return json.loads(path.read_text())
-    return {}

@@ -10,8 +10,9 @@ import numpy as np
 import seqio
 from etils import epath
 
-from fsa_jax.decoding import answering, slots
+from fsa_jax.decoding import slots
 from fsa_jax.decoding.search import DecodingConfig
+from fsa_jax.runtime.run_directory import write_jsonl
 from fsa_jax.student.load import Student
 
 
@@ -76,7 +77,7 @@ def predict_file(
         raise ValueError(f"{inputs} holds no text: write one text a line")
     rows = predict(student, texts, decoding)
     if output:
-        answering.write_jsonl(epath.Path(output), rows)
+        write_jsonl(epath.Path(output), rows)
     else:
         for row in rows:
             print(json.dumps(row, ensure_ascii=False))

@@ -24,11 +24,12 @@ from orbax.checkpoint import checkpoint_managers as policies
 from fsa_jax.model import network
 from fsa_jax.model.network import T5Config
 from fsa_jax.runtime import hosts
+from fsa_jax.runtime.run_directory import PREFIX, RunDirectory
 from fsa_jax.training import optimizers
 from fsa_jax.training.train_step import TrainState
 
-PREFIX = "checkpoint"
 _STACKS = ("encoder", "decoder")
+_ITEMS = {"state", "infeed", "metrics", "_CHECKPOINT_METADATA"}  # what Orbax writes of ours
 Tree = dict[str, Any]
 
 
@@ -91,24 +92,31 @@ class Checkpoints:
     """The checkpoints of one run directory.
 
     Args:
-      model_dir: The run directory.
+      run: The run directory.
       config: The network, for the layout.
       abstract: The train state's shapes, types and shardings.
       keep: How many of the latest to keep; None keeps all.
       best_metric: Name of a metric given to ``save``; the checkpoint where it was highest is kept
         besides. The latest is never deleted.
+
+    Attributes:
+      run: The run directory.
+      set_aside: Folders that were named like checkpoints, held none, and got another name.
+
+    Raises:
+      ValueError: The directory holds another program's checkpoints.
     """
 
     def __init__(
         self,
-        model_dir: str,
+        run: RunDirectory,
         config: T5Config,
         abstract: TrainState,
         keep: int | None = None,
         best_metric: str | None = None,
     ):
         self._config, self._abstract, self._best_metric = config, abstract, best_metric
-        self.directory = absolute(model_dir)
+        self.run = run
         preserve: list[Any] = [policies.LatestN(keep)]
         if best_metric:
             preserve.append(
@@ -124,13 +132,12 @@ class Checkpoints:
             best_fn=(lambda metrics: metrics[best_metric]) if best_metric else None,
             save_root_metadata=False,
         )
-        # Orbax's own cleaning runs in a thread that outlives a run which ends at once.
-        if hosts.is_first() and self.directory.exists():
-            for unfinished in self.directory.glob(f"{PREFIX}_*.orbax-checkpoint-tmp*"):
-                unfinished.rmtree()
+        self.set_aside: list[epath.Path] = []
+        if hosts.is_first():
+            self._clean()
         multihost_utils.sync_global_devices("unfinished checkpoints are removed")
         self._manager = ocp.CheckpointManager(
-            self.directory, options=options, item_names=("state", "infeed")
+            run.path, options=options, item_names=("state", "infeed")
         )
 
     @property
@@ -143,9 +150,25 @@ class Checkpoints:
         """Step at which the best metric was highest, or the latest where no metric is kept."""
         return self._manager.best_step() if self._best_metric else self.latest_step
 
-    def path(self, step: int) -> epath.Path:
-        """The folder of a step."""
-        return self.directory / f"{PREFIX}_{step}"
+    def _clean(self) -> None:
+        """Removes what a killed save left, and renames folders that only look like checkpoints."""
+        if not self.run.path.exists():
+            return
+        # Orbax's own cleaning runs in a thread that outlives a run which ends at once.
+        for unfinished in self.run.path.glob(f"{PREFIX}_*.orbax-checkpoint-tmp*"):
+            unfinished.rmtree()
+        for folder in self.run.incomplete():
+            foreign = {child.name for child in folder.iterdir()} - _ITEMS
+            if foreign:
+                raise ValueError(
+                    f"{folder} is no checkpoint of ours (it holds {sorted(foreign)[0]}): choose "
+                    "another MODEL_DIR"
+                )
+            aside = folder.with_name(f"{folder.name}.incomplete")
+            if aside.exists():
+                aside.rmtree()
+            folder.rename(aside)
+            self.set_aside.append(aside)
 
     def save(self, state: TrainState, infeed: dict[str, int], metrics: dict[str, float] | None):
         """Starts saving ``state``; returns once its arrays are copied.
@@ -169,7 +192,7 @@ class Checkpoints:
 
     def restore(self, step: int) -> tuple[TrainState, dict[str, int]]:
         """Returns the state and the place in the data of a step of this run."""
-        return restore_run(self.path(step), self._config, self._abstract)
+        return restore_run(self.run.checkpoint(step), self._config, self._abstract)
 
     def wait(self) -> None:
         """Returns when all that was to be saved is on disk."""
@@ -210,30 +233,6 @@ def restore_params(path: epath.Path, config: T5Config, abstract_params: Any) -> 
     stored = {"target": layout["target"]}
     _check_shapes(path, stored, "the checkpoint is of another model than MODEL")
     return network.stack_layers(_restore(path, stored)["target"], config)
-
-
-def absolute(path: str) -> epath.Path:
-    """Makes a path absolute, which Orbax wants; a URL is so already, and epath would break it."""
-    return epath.Path(path) if "://" in path else epath.Path(path).absolute()
-
-
-def find_checkpoint(path: str) -> epath.Path:
-    """Resolves a run directory to its newest checkpoint, and a checkpoint to itself: absolute.
-
-    Raises:
-      FileNotFoundError: There is neither.
-    """
-    folder = absolute(path)
-    if (folder / "state").is_dir():
-        return folder
-    steps = [
-        (int(child.name.rsplit("_", 1)[1]), child)
-        for child in (folder.iterdir() if folder.is_dir() else ())
-        if child.name.startswith(f"{PREFIX}_") and child.name.rsplit("_", 1)[1].isdigit()
-    ]
-    if not steps:
-        raise FileNotFoundError(f"{path}: no checkpoint here, nor a folder of {PREFIX}_<step>")
-    return max(steps)[1]
 
 
 def _restore(path: epath.Path, layout: Tree) -> Tree:

@@ -7,7 +7,6 @@ slice would use. No parameter is allocated, no data is read.
 
 import os
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -19,16 +18,16 @@ from fsa_jax.data.batches import DataConfig
 from fsa_jax.model import flops, partitioning
 from fsa_jax.model.network import T5Config
 from fsa_jax.training import train_step
-from fsa_jax.training.config import ParallelConfig
+from fsa_jax.training.loop import RunConfig
 
 _COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 
 
-def dry_run(bindings: Mapping[str, Any], topology: str | None = None) -> dict[str, Any]:
+def dry_run(config: RunConfig, topology: str | None = None) -> dict[str, Any]:
     """Compiles the step of a run and prints what it takes.
 
     Args:
-      bindings: Arguments of ``train.train``.
+      config: The run.
       topology: Devices, for example ``v5e:2x4`` or ``cpu:8``; None for those at hand.
 
     Returns:
@@ -38,28 +37,25 @@ def dry_run(bindings: Mapping[str, Any], topology: str | None = None) -> dict[st
       ValueError: A topology that cannot be had here, settings that do not fit it, or a step that
         takes more memory than its devices have.
     """
-    model: T5Config = bindings["model"]
-    data: DataConfig = bindings["data"]
-    parallel: ParallelConfig = bindings.get("parallel") or ParallelConfig()
+    data, parallel = config.data, config.parallel
     mesh = partitioning.make_mesh(parallel.model, _devices(topology))
     train_step.check_batch_size(data.batch_size, mesh, parallel.micro_batches)
     lengths = data.task_feature_lengths
     if None in lengths.values():
         raise ValueError("--dry_run reads no data: give TASK_FEATURE_LENGTHS as numbers")
-    schedule = bindings["learning_rate"](steps=bindings.get("total_steps") or 1000)
     program = train_step.make_program(
-        model,
-        bindings["optimizer"](learning_rate=schedule),
+        config.model,
+        config.optimizer(learning_rate=config.learning_rate(steps=config.total_steps or 1000)),
         mesh,
         fsdp=parallel.fsdp,
         micro_batches=parallel.micro_batches,
-        loss_config=bindings.get("loss"),
+        loss_config=config.loss,
     )
     batch = _abstract_batch(data, mesh)
     rng = jax.eval_shape(lambda: jax.random.key(0))
     step: Any = program.step  # jitted
     compiled = _compile(step.lower(program.abstract, batch, rng))
-    facts = _facts(model, data, program, compiled)
+    facts = _facts(config.model, data, program, compiled)
     table = Table(title=f"dry run of {data.mixture_or_task_name}", show_header=False)
     for name, value in facts.items():
         table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))

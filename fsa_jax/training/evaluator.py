@@ -3,13 +3,13 @@
 from typing import Any
 
 import numpy as np
-from etils import epath
 
 from fsa_jax.data.batches import DataConfig, TrainBatches, open_batches
 from fsa_jax.decoding import answering
 from fsa_jax.model import partitioning
 from fsa_jax.model.network import T5Config
 from fsa_jax.runtime import hosts
+from fsa_jax.runtime.run_directory import RunDirectory
 from fsa_jax.training.config import EvaluationConfig
 from fsa_jax.training.monitor import Monitor
 from fsa_jax.training.train_step import Program
@@ -21,7 +21,7 @@ class Evaluator:
     Args:
       program: The run's compiled functions.
       model: The student.
-      model_dir: The run directory.
+      run: The run directory.
       data: What the run trains on.
       evaluation: What to evaluate.
       monitor: Shows and logs the results.
@@ -34,13 +34,13 @@ class Evaluator:
         self,
         program: Program,
         model: T5Config,
-        model_dir: str,
+        run: RunDirectory,
         data: DataConfig,
         evaluation: EvaluationConfig,
         monitor: Monitor,
     ):
         self._program, self._model = program, model
-        self._folder = str(epath.Path(model_dir) / "inference_eval")
+        self._run = run
         self._data, self._config, self._monitor = data, evaluation, monitor
         self._batches: TrainBatches | None = None
         self._tasks = (
@@ -49,18 +49,31 @@ class Evaluator:
 
     def run(self, params: Any, step: int) -> dict[str, float]:
         """Returns the loss of the evaluation split and the metrics, averaged over tasks."""
-        return self._loss(params, step) | self.scores(params, step, self._config.split, "")
+        return self._loss(params, step) | self.scores(params, step, self._config.split)
 
-    def scores(self, params: Any, step: int, split: str, suffix: str) -> dict[str, float]:
-        """Scores the tasks on a split; the files are named ``<task><suffix>``."""
+    def scores(
+        self, params: Any, step: int, split: str, *, final: bool = False
+    ) -> dict[str, float]:
+        """Scores the tasks on a split, and writes answers and scores into the run directory.
+
+        Args:
+          params: The parameters.
+          step: Updates that made them.
+          split: A split of the tasks.
+          final: Whether it is one of the final splits, whose files are named after it.
+
+        Returns:
+          The metrics, averaged over tasks.
+        """
         found = []
         for task in self._tasks:
             result = answering.evaluate_task(
                 params, self._model, task, split, self._config.decoding, self._data.use_cached
             )
             if hosts.is_first():
-                path = answering.write_result(result, self._folder, task.name + suffix, step)
-                self._monitor.scalars(f"inference_eval/{task.name}{suffix}", step, result.metrics)
+                name = self._run.name(task.name, split if final else None)
+                path = answering.write_result(result, self._run, name, step)
+                self._monitor.scalars(f"inference_eval/{name}", step, result.metrics)
                 self._monitor.say(f"step {step}  {task.name} {split}: {result.summary()}  → {path}")
             found.append(result.metrics)
         names = set.intersection(*(set(metrics) for metrics in found)) if found else set()

@@ -5,18 +5,20 @@ Terms: *step time* is wall time per update; *input wait* the share of it spent w
 is measured at the start; *goodput* the share of the whole run's time spent on updates.
 """
 
-import json
+import contextlib
 import pathlib
 import resource
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 from clu import metric_writers
-from etils import epath
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fsa_jax.runtime.run_directory import RunDirectory
 
 _COLUMNS = (
     "[bold]{task.description}[/]",
@@ -27,28 +29,11 @@ _COLUMNS = (
 )
 
 
-class JsonLines:
-    """Appends rows to a JSONL file, each flushed whole."""
-
-    def __init__(self, path: epath.Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a")
-
-    def write(self, row: dict[str, Any]) -> None:
-        """Appends one row."""
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
-
-
 class Monitor:
     """Collects what happens in a run and shows it.
 
     Args:
-      model_dir: The run directory; ``train/`` and ``training_eval/`` in it are written.
+      run: The run directory, whose training log and events are written.
       total_steps: Updates of the whole run.
       first_step: Updates made before this start.
       flops_per_step: Model FLOPs of one update, over all devices.
@@ -58,7 +43,7 @@ class Monitor:
 
     def __init__(
         self,
-        model_dir: str,
+        run: RunDirectory,
         total_steps: int,
         first_step: int,
         flops_per_step: float,
@@ -66,7 +51,7 @@ class Monitor:
         write: bool,
     ):
         self._total, self._flops, self._peak = total_steps, flops_per_step, peak_flops
-        self._folder, self._write = epath.Path(model_dir), write
+        self._run, self._write = run, write
         self._writers: dict[str, Any] = {}
         self._started = self._window_start = time.perf_counter()
         self._busy = self._paused = self._wait_before = 0.0
@@ -74,7 +59,7 @@ class Monitor:
         self._console = Console(stderr=False)
         self._bar: Progress | None = None
         if write:
-            self._json = JsonLines(self._folder / "train" / "metrics.jsonl")
+            self._json = run.open_training_log()
             if self._console.is_terminal:
                 self._bar = Progress(
                     *(TextColumn(column) for column in _COLUMNS),
@@ -98,13 +83,14 @@ class Monitor:
         self._examples += examples
         self._tokens += target_tokens
 
-    def pause(self) -> float:
-        """Begins a time that is not training; hand the result to ``resume``."""
-        return time.perf_counter()
-
-    def resume(self, paused_at: float) -> None:
-        """Ends a time that is not training (evaluation, saving)."""
-        self._paused += time.perf_counter() - paused_at
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """A time that is not training (evaluation, saving)."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._paused += time.perf_counter() - begin
 
     def log(self, step: int, scalars: dict[str, float], input_wait: float) -> dict[str, float]:
         """Writes and shows the updates since the last call.
@@ -145,7 +131,7 @@ class Monitor:
         if not self._write:
             return
         if name not in self._writers:
-            self._writers[name] = metric_writers.SummaryWriter(str(self._folder / name))
+            self._writers[name] = metric_writers.SummaryWriter(str(self._run.events(name)))
         self._writers[name].write_scalars(step, row)
 
     def close(self) -> None:

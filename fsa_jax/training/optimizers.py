@@ -12,13 +12,21 @@ unrolled models train alike.
 """
 
 import math
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import optax
 
 LearningRate: TypeAlias = float | optax.Schedule
+
+
+class OptimizerFactory(Protocol):
+    """What makes an optimizer: one of the functions here, other settings bound by gin."""
+
+    def __call__(self, *, learning_rate: LearningRate) -> optax.GradientTransformation:
+        """Returns an optimizer that clips by itself."""
+
 
 LAYER_STACK = "layers"
 NORM_SCALE = "scale"

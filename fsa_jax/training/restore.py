@@ -16,6 +16,7 @@ from etils import epath
 from fsa_jax.huggingface import weights
 from fsa_jax.model import network
 from fsa_jax.model.network import T5Config
+from fsa_jax.runtime.run_directory import RunDirectory, absolute, find_checkpoint
 from fsa_jax.training import checkpoints
 from fsa_jax.training.checkpoints import Checkpoints
 from fsa_jax.training.train_step import Program, TrainState
@@ -24,7 +25,7 @@ from fsa_jax.training.train_step import Program, TrainState
 def restore_or_init(
     program: Program,
     config: T5Config,
-    run: Checkpoints,
+    saved: Checkpoints,
     *,
     resume_path: str | None,
     initial_path: str | None,
@@ -36,7 +37,7 @@ def restore_or_init(
     Args:
       program: Whose train state is wanted.
       config: The network.
-      run: The run directory's checkpoints.
+      saved: The run directory's checkpoints.
       resume_path: A checkpoint of ours, or a run directory.
       initial_path: A checkpoint or run directory, ours or T5X's; a Hugging Face folder or
         ``.safetensors`` file.
@@ -50,12 +51,12 @@ def restore_or_init(
       FileNotFoundError: A path that holds nothing.
       ValueError: Weights of another model.
     """
-    latest = run.latest_step
+    latest = saved.latest_step
     if latest is not None:
-        say(f"restored: resuming this run from {run.path(latest)}")
-        return run.restore(latest)
+        say(f"restored: resuming this run from {saved.run.checkpoint(latest)}")
+        return saved.restore(latest)
     if resume_path:
-        path = checkpoints.find_checkpoint(resume_path)
+        path = _latest(resume_path)
         say(f"restored: whole state (weights, optimizer, place in the data) of {path}")
         state, place = checkpoints.restore_run(path, config, program.abstract)
         return state, place or None
@@ -68,19 +69,41 @@ def restore_or_init(
     return program.init(rng), None
 
 
+def _latest(path: str) -> epath.Path:
+    """A checkpoint itself, or the newest of a run directory."""
+    run = RunDirectory(path)
+    steps = run.steps()
+    return find_checkpoint(path, steps[-1] if steps else None)[0]
+
+
 def load_params(
-    path: str, config: T5Config, abstract_params: Any, say: Callable[[str], object]
+    path: str,
+    config: T5Config,
+    abstract_params: Any,
+    say: Callable[[str], object],
+    step: int | None = None,
 ) -> tuple[Any, str]:
     """Reads parameters from whatever ``path`` is, onto the devices of ``abstract_params``.
 
+    Args:
+      path: A checkpoint or run directory, ours or T5X's; a Hugging Face folder or file.
+      config: The network.
+      abstract_params: Shapes, types and shardings.
+      say: Gets a line for whatever was adapted.
+      step: Which checkpoint of a run directory; None for the best where the run kept one, else the
+        latest.
+
     Returns:
       The parameters, and what they were read from.
+
+    Raises:
+      FileNotFoundError: The path holds nothing.
+      ValueError: Weights of another model.
     """
-    source = epath.Path(path)
-    is_hf = source.suffix in (".safetensors", ".json") or (source / "config.json").is_file()
-    if not is_hf:
-        found = checkpoints.find_checkpoint(path)
-        return checkpoints.restore_params(found, config, abstract_params), str(found)
+    source = absolute(path)
+    if not is_huggingface(source):
+        found, why = find_checkpoint(path, step)
+        return checkpoints.restore_params(found, config, abstract_params), f"{found} ({why})"
     params = network.stack_layers(weights.load_params(source, config, say), config)
     on_devices = jax.tree.map(
         lambda x, like: jax.device_put(jnp.asarray(x, like.dtype), like.sharding),
@@ -88,3 +111,8 @@ def load_params(
         abstract_params,
     )
     return on_devices, f"Hugging Face model {source}"
+
+
+def is_huggingface(source: epath.Path) -> bool:
+    """Whether a path is a Hugging Face model folder, or a file of weights."""
+    return source.suffix in (".safetensors", ".json") or (source / "config.json").is_file()

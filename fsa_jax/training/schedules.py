@@ -9,8 +9,17 @@ length of training in updates with the warm-up included. A warm-up of ``W`` upda
 straight line from 0 at update 0 to the peak at update ``W``; ``W = 0`` starts at the peak.
 """
 
+from typing import Protocol
+
 import jax.numpy as jnp
 import optax
+
+
+class ScheduleFactory(Protocol):
+    """What makes a schedule: one of the functions here, other settings bound by gin."""
+
+    def __call__(self, *, steps: int) -> optax.Schedule:
+        """Returns the schedule of a run of so many updates."""
 
 
 def constant(peak: float, steps: int | None = None, warmup_steps: int = 0) -> optax.Schedule:

@@ -174,7 +174,7 @@ def main() -> None:
     parser.add_argument("--targets", type=int, default=800)
     parser.add_argument("--layers", type=int, default=6)
     options = parser.parse_args()
-    host_memory.keep_freed_memory()  # as `train.train` does
+    host_memory.keep_freed_memory()  # as `t5x train` does
     config = T5Config(32128, 512, 8, 64, 2048, options.layers, options.layers)
     parts = make_parts(config, options.rows, options.inputs, options.targets)
     measured = measure(parts, options.rounds)

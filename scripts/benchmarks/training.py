@@ -31,7 +31,7 @@ def build_ours(task: str, options: argparse.Namespace):
     from fsa_jax.runtime import host_memory
     from fsa_jax.training import optimizers, train_step
 
-    host_memory.keep_freed_memory()  # as `train.train` does
+    host_memory.keep_freed_memory()  # as `t5x train` does
     config, batches = _packed(task, options)
     mesh = partitioning.make_mesh()
     program = train_step.make_program(

@@ -48,7 +48,7 @@ def test_every_experiment_loads_with_its_required_macros_alone(name, tmp_path, m
 
 def test_the_main_job_has_the_papers_numbers():
     load("distill_anl_rw.gin", "--gin.MODEL_DIR=runs/x")
-    bound = gin.get_bindings(loop.train)
+    bound = gin.get_bindings(loop.RunConfig)
     assert bound["model_dir"] == "runs/x"
     assert bound["total_steps"] == 20_000
     assert bound["data"].mixture_or_task_name == "distill_mixtral_8x7b_anl_rw"

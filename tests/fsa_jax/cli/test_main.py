@@ -177,7 +177,7 @@ def test_mistakes_end_in_one_line(world, tmp_path, settings, message):
     done = command(
         "t5x", "train", "--gin_file=quickstart/distill.gin", *flags, cwd=tmp_path, env=world
     )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert message in done.stderr
@@ -236,7 +236,7 @@ def test_dry_run_compiles_for_a_slice_that_is_not_here(tmp_path, topology):
 def test_dry_run_says_in_one_line_that_a_step_does_not_fit(tmp_path):
     pytest.importorskip("libtpu", reason="pip install libtpu")
     done = try_dry_run(tmp_path, "--topology=v5e:2x2", "--gin.BATCH_SIZE=1048576")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "does not fit a device: Ran out of memory" in done.stderr
     assert "raise MICRO_BATCHES" in done.stderr
     assert "Traceback" not in done.stderr

@@ -46,7 +46,7 @@ seqio.TaskRegistry.add(
     output_features={n: seqio.Feature(vocabulary, add_eos=True) for n in ("inputs", "targets")},
     metric_fns=[share_right],
 )
-results = loop.train(
+results = loop.train(loop.RunConfig(
     network.T5Config(264, 16, 2, 8, 32, 1, 1),
     sys.argv[1],
     batches.DataConfig("echo_on_hosts", {"inputs": 32, "targets": 24}, batch_size=8),
@@ -59,7 +59,7 @@ results = loop.train(
     checkpoint=config.CheckpointConfig(period=1000),
     parallel=config.ParallelConfig(fsdp=True),
     log_period=1,
-)
+))
 hosts.say(f"devices {jax.device_count()} results {results}")
 """
 

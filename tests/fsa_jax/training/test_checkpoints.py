@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fsa_jax.model import network, partitioning
+from fsa_jax.runtime.run_directory import RunDirectory
 from fsa_jax.training import checkpoints, optimizers, train_step
 
 CONFIG = network.T5Config(
@@ -29,7 +30,7 @@ def program_of(config=CONFIG, optimizer=None, model_parallel=1, fsdp=False):
 
 
 def manager(folder, program, config=CONFIG, **options):
-    return checkpoints.Checkpoints(str(folder), config, program.abstract, **options)
+    return checkpoints.Checkpoints(RunDirectory(folder), config, program.abstract, **options)
 
 
 def at_step(state, step):
@@ -121,27 +122,21 @@ def test_checkpoint_of_another_size_lists_the_tensors(tmp_path, program, state):
         )
 
 
-def test_finds_the_newest_checkpoint_of_a_run(tmp_path):
-    for name in ("checkpoint_9", "checkpoint_10", "checkpoint_11.orbax-checkpoint-tmp"):
-        (tmp_path / name / "state").mkdir(parents=True)
-    assert checkpoints.find_checkpoint(str(tmp_path)).name == "checkpoint_10"
-    assert checkpoints.find_checkpoint(str(tmp_path / "checkpoint_9")).name == "checkpoint_9"
-    with pytest.raises(FileNotFoundError, match="no checkpoint here"):
-        checkpoints.find_checkpoint(str(tmp_path / "nothing"))
-
-
-def test_relative_paths_become_absolute_and_urls_stay(tmp_path, monkeypatch):
-    """Orbax finds no metadata under a relative path."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "run/checkpoint_3/state").mkdir(parents=True)
-    assert str(checkpoints.find_checkpoint("run")) == str(tmp_path / "run/checkpoint_3")
-    assert str(checkpoints.absolute("gs://bucket/run")) == "gs://bucket/run"
-
-
 def test_what_a_killed_run_left_half_written_is_removed(tmp_path, program):
     half = tmp_path / "checkpoint_3.orbax-checkpoint-tmp" / "state"
     half.mkdir(parents=True)
     run = manager(tmp_path, program)
     assert run.latest_step is None
     assert not half.exists()
+    run.close()
+
+
+def test_the_run_directory_tells_the_best_step_as_orbax_does(tmp_path, program, state):
+    run = manager(tmp_path, program, keep=1, best_metric="f1")
+    run.run.write_manifest({"best_metric": "f1"})
+    for step, score in ((1, 5.0), (2, 7.0), (3, 7.0), (4, 6.0)):
+        run.save(at_step(state, step), PLACE, {"f1": score, "loss": 1.0})
+        run.wait()
+    assert RunDirectory(tmp_path).best_step() == run.best_step == 3
+    assert RunDirectory(tmp_path).steps() == [3, 4]
     run.close()

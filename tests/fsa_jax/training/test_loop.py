@@ -16,7 +16,9 @@ import tensorflow as tf
 from fsa_jax.data import batches
 from fsa_jax.decoding import search
 from fsa_jax.model import network
-from fsa_jax.training import config, loop, optimizers, restore, schedules
+from fsa_jax.runtime.exits import RunFailedError
+from fsa_jax.runtime.run_directory import RunDirectory
+from fsa_jax.training import config, hooks, loop, optimizers, restore, schedules
 
 VOCABULARY = seqio.ByteVocabulary(extra_ids=0)
 FEATURES = {name: seqio.Feature(VOCABULARY, add_eos=True) for name in ("inputs", "targets")}
@@ -79,7 +81,7 @@ def run(model_dir, task, *, steps=6, metrics=False, packed=True, rate=1e-2, **mo
         "log_period": 2,
         **more,
     }
-    return loop.train(CONFIG, str(model_dir), **settings)
+    return loop.train(loop.RunConfig(CONFIG, str(model_dir), **settings))
 
 
 def params_of(model_dir, step):
@@ -152,23 +154,27 @@ def test_initial_weights_come_without_optimizer_and_data(tmp_path, echo_task, ca
     )
 
 
-def test_sigterm_saves_and_exits_with_success(tmp_path, echo_task, capsys, monkeypatch):
-    check = loop._Run._check_finite
+class Sigterm(hooks.Hook):
+    every = 3
 
-    def after_three(self, previous):
-        if previous and previous[0] == 2:
+    def act(self, moment):
+        if moment.step == 3:
             os.kill(os.getpid(), signal.SIGTERM)
-        return check(self, previous)
 
-    monkeypatch.setattr(loop._Run, "_check_finite", after_three)
+
+def test_sigterm_saves_and_says_that_the_same_command_goes_on(tmp_path, echo_task, capsys):
+    settings = {"checkpoint": config.CheckpointConfig(period=100), "hooks": [Sigterm()]}
     with pytest.raises(SystemExit) as stop:
-        run(tmp_path, echo_task, checkpoint=config.CheckpointConfig(period=100))
-    assert stop.value.code == 0
+        run(tmp_path, echo_task, **settings)
+    assert stop.value.code == 3
+    status = RunDirectory(tmp_path).status()
+    assert (status.state, status.step, status.steps) == ("stopped", 3, 6)
     out = capsys.readouterr().out
-    step = int(out.split("stopped at step ")[1].split(";")[0])
-    assert 3 <= step < 6
-    assert (tmp_path / f"checkpoint_{step}" / "state").is_dir()
+    assert "stopped at step 3;" in out
     assert "the same command goes on" in out
+    assert RunDirectory(tmp_path).steps() == [3]
+    run(tmp_path, echo_task, **settings)
+    assert RunDirectory(tmp_path).status().state == "finished"
 
 
 def test_loss_that_is_not_finite_names_step_examples_and_checkpoint(tmp_path, echo_task):
@@ -180,6 +186,84 @@ def test_loss_that_is_not_finite_names_step_examples_and_checkpoint(tmp_path, ec
         run(tmp_path, echo_task, learning_rate=schedule)
     assert f"{echo_task}[" in str(error.value)
     assert "checkpoint_2" in str(error.value)
+    status = RunDirectory(tmp_path).status()
+    assert (status.state, status.step) == ("failed", 4)
+    assert "step 3 is not finite" in status.reason
+
+
+class Spy(hooks.Hook):
+    every = 2
+
+    def __init__(self):
+        self.calls = []
+
+    def start(self, step):
+        self.calls.append(("start", step))
+
+    def see(self, moment):
+        self.calls.append(("see", moment.step))
+
+    def act(self, moment):
+        names = {"loss", "accuracy", "tokens", "grad_norm", "param_norm"}
+        assert names == moment.metrics.keys()
+        assert jax.tree.leaves(moment.state.params)[0].shape
+        self.calls.append(("act", moment.step, "loss" in (moment.results or ())))
+
+    def close(self):
+        self.calls.append("close")
+
+
+def test_hooks_see_every_update_and_act_every_so_often_and_at_the_end(tmp_path, echo_task):
+    spy = Spy()
+    run(tmp_path, echo_task, steps=5, hooks=[spy])
+    acts = [("act", 2, False), ("act", 4, False), ("act", 5, True)]
+    seen = [("see", step) for step in range(1, 6)]
+    assert spy.calls[0] == ("start", 0)
+    assert spy.calls[-1] == "close"
+    assert [call for call in spy.calls if call[0] == "act"] == acts
+    assert [call for call in spy.calls if call[0] == "see"] == seen
+
+
+class Broken(hooks.Hook):
+    every = 3
+
+    def act(self, moment):
+        raise KeyError("no such thing")
+
+
+def test_a_hook_that_raises_ends_the_run_in_one_line_and_loses_nothing(tmp_path, echo_task):
+    checkpoint = config.CheckpointConfig(period=100)
+    with pytest.raises(RunFailedError, match=r"hook Broken failed at step 3: KeyError") as error:
+        run(tmp_path, echo_task, hooks=[Broken()], checkpoint=checkpoint)
+    assert "\n" not in str(error.value)
+    assert RunDirectory(tmp_path).steps() == [3]
+    assert RunDirectory(tmp_path).status().state == "failed"
+    run(tmp_path, echo_task, checkpoint=checkpoint)
+    run(tmp_path / "whole", echo_task, checkpoint=checkpoint)
+    jax.tree.map(
+        np.testing.assert_array_equal, params_of(tmp_path, 6), params_of(tmp_path / "whole", 6)
+    )
+
+
+def test_a_folder_that_only_looks_like_a_checkpoint_is_passed_over(tmp_path, echo_task, capsys):
+    run(tmp_path, echo_task, steps=2)
+    (tmp_path / "checkpoint_9").mkdir()
+    run(tmp_path, echo_task)
+    out = capsys.readouterr().out
+    assert f"passed over: {tmp_path}/checkpoint_9.incomplete held no checkpoint" in out
+    assert f"resuming this run from {tmp_path}/checkpoint_2" in out
+    (tmp_path / "other" / "checkpoint_5").mkdir(parents=True)
+    (tmp_path / "other" / "checkpoint_5" / "model.pt").touch()
+    with pytest.raises(ValueError, match=r"checkpoint_5 is no checkpoint of ours .*model\.pt"):
+        run(tmp_path / "other", echo_task)
+
+
+def test_a_torn_log_is_mended(tmp_path, echo_task):
+    run(tmp_path, echo_task, steps=2)
+    log = RunDirectory(tmp_path).training_log
+    log.write_text(log.read_text() + '{"step": 3, "lo')
+    run(tmp_path, echo_task)
+    assert [row["step"] for row in RunDirectory(tmp_path).training_rows()] == [2, 4, 6]
 
 
 def test_profile_steps_leave_a_trace(tmp_path, echo_task):
@@ -203,10 +287,12 @@ def test_vocabulary_larger_than_the_embedding_is_refused(tmp_path, echo_task):
     small = dataclasses.replace(CONFIG, vocab_size=128)
     with pytest.raises(ValueError, match="259 ids but the embedding only 128 rows"):
         loop.train(
-            small,
-            str(tmp_path),
-            batches.DataConfig(echo_task, {"inputs": 32, "targets": 24}, batch_size=8),
-            optimizers.adamw,
-            functools.partial(schedules.linear, peak=1e-3),
-            total_steps=1,
+            loop.RunConfig(
+                small,
+                str(tmp_path),
+                batches.DataConfig(echo_task, {"inputs": 32, "targets": 24}, batch_size=8),
+                optimizers.adamw,
+                functools.partial(schedules.linear, peak=1e-3),
+                total_steps=1,
+            )
         )

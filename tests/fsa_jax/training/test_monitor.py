@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 MEMORY = """
+from fsa_jax.runtime.run_directory import RunDirectory
 from fsa_jax.training.monitor import Monitor
-monitor = Monitor("unused", 1, 0, flops_per_step=1.0, peak_flops=1.0, write=False)
+monitor = Monitor(RunDirectory("unused"), 1, 0, flops_per_step=1.0, peak_flops=1.0, write=False)
 print(monitor.log(1, {}, input_wait=0.0)["memory_gib"])
 """
 HOLDER = """
