@@ -17,8 +17,9 @@ from typing import Any
 
 import yaml
 
+from fsa_jax.opinions.corpus import DOMAINS
 from generation import files
-from generation.records import DOMAINS, Review
+from generation.records import Review
 
 KINDS = ("anl", "rw")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fsa_jax.opinions.corpus import DOMAINS
 from generation import files
 
-DOMAINS = ("restaurant", "laptop")
 OK, FAILED, FILTERED = "ok", "failed", "filtered"
 STATUSES = (OK, FAILED, FILTERED)
 _SURROGATE = re.compile("[\ud800-\udfff]")

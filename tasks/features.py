@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import seqio
 import tensorflow as tf
 
+from fsa_jax.opinions.corpus import INPUT_LENGTH, TARGET_LENGTH
 from tasks.vocabulary import get_vocabulary
 
 # One object for all tasks: SeqIO compares vocabularies when it mixes.
@@ -14,7 +15,7 @@ OUTPUT_FEATURES = {
     "inputs": seqio.Feature(vocabulary=VOCABULARY, add_eos=True, dtype=tf.int32),
     "targets": seqio.Feature(vocabulary=VOCABULARY, add_eos=True, dtype=tf.int32),
 }
-DISTILLATION_LENGTHS = {"inputs": 128, "targets": 400}
+DISTILLATION_LENGTHS = {"inputs": INPUT_LENGTH, "targets": TARGET_LENGTH}
 Rows = list[dict[str, str | int]]
 
 

@@ -2,6 +2,7 @@
 
 import functools
 
+from fsa_jax.opinions.corpus import TEACHERS
 from tasks import benchmark, instructions, reviews, understanding, user_data, zero_shot
 
 
@@ -12,6 +13,6 @@ def register() -> None:
     zero_shot.register()
     reviews.register()
     instructions.register()
-    for teacher in understanding.TEACHERS:
+    for teacher in TEACHERS:
         understanding.register_teacher(teacher)
     user_data.register()

@@ -1,22 +1,34 @@
 """The baselines that learn from reviews alone: DAPT (span corruption) and rating prediction.
 
 Both read `$FSA_DATA_DIR/reviews.jsonl`, the file that `fsa reviews` writes: one review a line,
-`review_id, domain, rating, text, source`. One in a hundred, told by a hash of the id, is kept for
-validation. Names may end with a number of reviews, drawn by the same hash.
+`review_id, domain, rating, text, source`. The reviews that distillation holds out are held out here
+too, and a name that ends with a number of reviews draws the same ones
+(`fsa_jax.opinions.corpus`).
 """
 
+import array
 import codecs
 import functools
-import hashlib
-import heapq
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import seqio
 import tensorflow as tf
 
+from fsa_jax.opinions.corpus import (
+    DOMAINS,
+    HELD_OUT,
+    INPUT_LENGTH,
+    SIZES,
+    SPLITS,
+    draw_rank,
+    is_held_out,
+    nearness,
+    size_name,
+)
 from fsa_jax.runtime.locations import data_root
 from tasks.features import (
     DISTILLATION_LENGTHS,
@@ -26,12 +38,10 @@ from tasks.features import (
     preprocessors,
     trim_and_append_eos,
 )
-from tasks.understanding import DOMAINS, SIZES, SPLITS, size_name
 
 NOISE_DENSITY = 0.15
 MEAN_SPAN_LENGTH = 3.0
-CHUNK_TOKENS = 128
-_BUCKETS = 100
+CHUNK_TOKENS = INPUT_LENGTH
 _SIGNATURE = {
     "review_id": tf.TensorSpec((), tf.string),
     "text": tf.TensorSpec((), tf.string),
@@ -44,7 +54,7 @@ class ReviewsSource(OneShardSource):
 
     Args:
         domain: restaurant or laptop.
-        reviews: How many to train on; `None` for all.
+        reviews: How many to draw, the held-out ones included; `None` for all.
     """
 
     def __init__(self, domain: str, reviews: int | None = None):
@@ -54,43 +64,47 @@ class ReviewsSource(OneShardSource):
 
     def num_input_examples(self, split: str) -> int:
         """Returns the number of reviews of a split, counted once for each state of the file."""
-        path = reviews_file()
-        train, validation, _ = _survey(str(path), path.stat().st_mtime_ns, self._domain, None)
+        found = self._survey()
         if split == "validation":
-            return validation
-        if self._reviews is None:
-            return train
-        self._limit()
-        return self._reviews
+            return int(found.held_out.sum())
+        return int((~found.held_out)[: self._reviews].sum())
 
     def get_dataset(self, split="train", shuffle=True, seed=None, shard_info=None, **unused):
         """Returns the reviews of a split; shuffled in a window of 10,000 if asked."""
         path = reviews_file()
-        limit = self._limit() if split == "train" else None
+        found = self._survey()
+        limit = None
+        if split == "train" and self._reviews is not None:
+            limit = found.ranks[self._reviews - 1]
 
         def rows() -> Iterator[dict[str, Any]]:
             for row in read_reviews(path):
-                rank = _rank(row["review_id"])
-                if row["domain"] != self._domain or (rank[0] == 0) != (split == "validation"):
+                if row["domain"] != self._domain:
                     continue
-                if limit is None or rank[1] <= limit:
-                    yield {name: row[name] for name in _SIGNATURE}
+                name = row["review_id"]
+                held_out = name == found.nearest or is_held_out(name)
+                if held_out != (split == "validation"):
+                    continue
+                if limit is None or draw_rank(name) <= limit:
+                    yield {field: row[field] for field in _SIGNATURE}
 
         dataset = tf.data.Dataset.from_generator(rows, output_signature=_SIGNATURE)
         return dataset.shuffle(10_000, seed=seed) if shuffle else dataset
 
-    def _limit(self) -> str | None:
-        if self._reviews is None:
-            return None
+    def _survey(self) -> "_Survey":
+        """Surveys the domain's reviews, once for each state of the file.
+
+        Raises:
+            ValueError: There are fewer than are asked for.
+        """
         path = reviews_file()
-        stamp = path.stat().st_mtime_ns
-        train, _, limit = _survey(str(path), stamp, self._domain, self._reviews)
-        if train < self._reviews:
+        found = _survey(str(path), path.stat().st_mtime_ns, self._domain)
+        if self._reviews is not None and len(found.ranks) < self._reviews:
             raise ValueError(
-                f"{path} holds {train} {self._domain} reviews to train on, {self._reviews} are "
+                f"{path} holds {len(found.ranks)} {self._domain} reviews, {self._reviews} are "
                 "asked for: use a smaller size or the name without one"
             )
-        return limit
+        return found
 
 
 def reviews_file() -> Path:
@@ -133,21 +147,32 @@ def read_reviews(path: Path) -> Iterator[dict[str, Any]]:
                 ) from error
 
 
-def _rank(review_id: str) -> tuple[int, str]:
-    """A bucket, of which 0 is validation, and a place in the draw of a size."""
-    digest = hashlib.sha256(f"review:{review_id}".encode()).hexdigest()
-    return int(digest[:8], 16) % _BUCKETS, digest[8:40]
+class _Survey(NamedTuple):
+    """The reviews of a domain, in the order of the draw.
+
+    Args:
+        ranks: Their ranks, shape (reviews,), uint64, ascending.
+        held_out: Whether each is held out, shape (reviews,), bool.
+        nearest: Id of the one nearest to being held out, which always is; "" where there is none.
+    """
+
+    ranks: np.ndarray
+    held_out: np.ndarray
+    nearest: str
 
 
-@functools.lru_cache(maxsize=32)
-def _survey(path: str, stamp: int, domain: str, reviews: int | None) -> tuple[int, int, str | None]:
-    """Counts the reviews of both splits and finds the last place that a size reaches."""
-    ranks = [_rank(r["review_id"]) for r in read_reviews(Path(path)) if r["domain"] == domain]
-    places = [place for bucket, place in ranks if bucket]
-    limit = None
-    if reviews is not None and places:
-        limit = heapq.nsmallest(reviews, places)[-1]
-    return len(places), len(ranks) - len(places), limit
+@functools.lru_cache(maxsize=8)
+def _survey(path: str, stamp: int, domain: str) -> _Survey:
+    ranks, near = array.array("Q"), array.array("d")
+    nearest = (1.0, "")
+    for row in read_reviews(Path(path)):
+        if row["domain"] == domain:
+            ranks.append(draw_rank(row["review_id"]))
+            near.append(nearness(row["review_id"]))
+            nearest = min(nearest, (near[-1], row["review_id"]))
+    order = np.argsort(np.asarray(ranks), kind="stable")
+    held_out = np.asarray(near) < max(HELD_OUT, np.nextafter(nearest[0], 1))
+    return _Survey(np.asarray(ranks)[order], held_out[order], nearest[1])
 
 
 @seqio.map_over_dataset

@@ -4,9 +4,10 @@ A corpus is one folder for each teacher, prompt and domain, written by `fsa corp
 without code: `$FSA_DATA_DIR/understanding/<teacher>_<prompt>_<domain>/1.0.0/`. A task reads one
 such folder, a mixture several, each at a rate of its number of examples.
 
-Names may end with a number of reviews. A corpus is written in the order of a hash of the review
-id, so its first reviews are a random draw, the same ones for both prompts, and a smaller draw
-lies in a larger one. A mixture of both domains takes half of its reviews from each.
+Names may end with a number of reviews, drawn as `fsa_jax.opinions.corpus` says: the held-out ones
+count, and every prompt and baseline draws the same. A mixture of both domains takes half of its
+reviews from each. Corpora of before have no draw file; of them a size takes the first examples of
+the train split, as it did when they were made.
 """
 
 import functools
@@ -18,13 +19,20 @@ import seqio
 import tensorflow as tf
 
 from fsa_jax.opinions import analyses
+from fsa_jax.opinions.corpus import (
+    DOMAINS,
+    IN_TRAIN,
+    NAME,
+    SIZES,
+    SPLITS,
+    VERSION,
+    corpus_name,
+    read_draw,
+    size_name,
+)
 from fsa_jax.runtime.locations import data_root
 from tasks.features import DISTILLATION_LENGTHS, OUTPUT_FEATURES, VOCABULARY, preprocessors
 
-VERSION = "1.0.0"
-TEACHERS = ("llama2_7b", "mixtral_8x7b", "gpt35", "lexicon")
-DOMAINS = ("restaurant", "laptop")
-SPLITS = ("train", "validation")
 # A prompt's folder, and what is dropped from its texts.
 PROMPTS: Mapping[str, tuple[str, tuple[str, ...] | None]] = {
     "anl": ("anl", None),
@@ -33,16 +41,6 @@ PROMPTS: Mapping[str, tuple[str, tuple[str, ...] | None]] = {
     "anl_without_labels": ("anl", ("reasoning",)),
 }
 MIXTURES = (("anl",), ("rw",), ("anl", "rw"), ("anl_without_reasoning",), ("anl_without_labels",))
-# Reviews of a mixture; a mixture of two domains needs the half of it from each.
-SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
-
-
-def size_name(reviews: int) -> str:
-    """Writes a number of reviews as names do: 500, 1k, 2500, 100k, 1m."""
-    for unit, letter in ((1_000_000, "m"), (1_000, "k")):
-        if reviews % unit == 0:
-            return f"{reviews // unit}{letter}"
-    return str(reviews)
 
 
 class CorpusSource(seqio.TfdsDataSource):
@@ -50,22 +48,18 @@ class CorpusSource(seqio.TfdsDataSource):
 
     Args:
         config: Name of the folder, `<teacher>_<prompt>_<domain>`.
-        reviews: How many reviews to train on; `None` for all.
+        reviews: How many reviews to draw, the held-out ones included; `None` for all.
     """
 
     def __init__(self, config: str, reviews: int | None = None):
         self._config = config
         self._reviews = reviews
-        train = "train" if reviews is None else f"train[:{reviews}]"
-        self._split_map = {"train": train, "validation": "validation"}
-        super().__init__(
-            tfds_name=f"understanding/{config}:{VERSION}", splits=self._split_map, read_only=True
-        )
+        super().__init__(tfds_name=f"{NAME}/{config}:{VERSION}", splits=SPLITS, read_only=True)
 
     @property
     def folder(self) -> Path:
         """The folder of the corpus, whether it exists or not."""
-        return data_root() / "understanding" / self._config / VERSION
+        return data_root() / NAME / self._config / VERSION
 
     @property
     def tfds_dataset(self) -> seqio.LazyTfdsLoader:
@@ -75,6 +69,10 @@ class CorpusSource(seqio.TfdsDataSource):
             FileNotFoundError: There is no corpus in the folder.
             ValueError: The corpus was counted with another vocabulary, or is smaller than the task.
         """
+        return self._open()[0]
+
+    def _open(self) -> tuple[seqio.LazyTfdsLoader, str]:
+        """Returns the loader of the folder, and what it takes as the train split."""
         folder = self.folder
         if not (folder / "dataset_info.json").is_file():
             raise FileNotFoundError(
@@ -82,21 +80,35 @@ class CorpusSource(seqio.TfdsDataSource):
                 f"build` or `fsa corpus import FILE… --output-dir {data_root()}`"
             )
         check_manifest(folder)
-        name = self._tfds_dataset.name
-        loader = _loader(name, str(data_root()), tuple(self._split_map.items()))
-        held = loader.info.splits["train"].num_examples
-        if self._reviews is not None and held < self._reviews:
+        name, train = self._tfds_dataset.name, "train"
+        if self._reviews is not None:
+            splits = _loader(name, str(data_root()), train).info.splits
+            held = {split: int(splits[split].num_examples) for split in SPLITS}
+            train = f"train[:{self._drawn(folder, held)}]"
+        return _loader(name, str(data_root()), train), train
+
+    def _drawn(self, folder: Path, held: Mapping[str, int]) -> int:
+        """Returns how many examples of the train split are among the drawn reviews."""
+        wanted = self._reviews or 0
+        draw = read_draw(folder)
+        there = sum(held.values()) if draw is None else len(draw)
+        if there < wanted:
             raise ValueError(
-                f"{folder} holds {held} reviews in its train split, {self._reviews} are asked for: "
-                "use a smaller size or the name without one, or build a larger corpus"
+                f"{folder} holds {there} reviews, {wanted} are asked for: use a smaller size or "
+                "the name without one, or build a larger corpus"
             )
-        return loader
+        drawn = min(wanted, held["train"]) if draw is None else draw[:wanted].count(IN_TRAIN)
+        if not drawn:
+            raise ValueError(
+                f"{folder}: none of the first {wanted} reviews is in the train split: use a larger "
+                "size"
+            )
+        return drawn
 
     def num_input_examples(self, split: str) -> int:
         """Returns the number of examples, read from the corpus at each call."""
-        if split == "train" and self._reviews is not None:
-            return self._reviews if self.tfds_dataset else 0
-        return int(self.tfds_dataset.info.splits[split].num_examples)
+        loader, train = self._open()
+        return int(loader.info.splits[train if split == "train" else split].num_examples)
 
     # SeqIO's version remembers the shards of the folder that was there at its first call.
     def list_shards(self, split: str) -> list[str]:
@@ -110,8 +122,9 @@ class CorpusSource(seqio.TfdsDataSource):
 
 
 @functools.lru_cache(maxsize=1024)
-def _loader(name: str, root: str, splits: tuple[tuple[str, str], ...]) -> seqio.LazyTfdsLoader:
-    return seqio.LazyTfdsLoader(name, data_dir=root, split_map=dict(splits), read_only=True)
+def _loader(name: str, root: str, train: str) -> seqio.LazyTfdsLoader:
+    splits = {"train": train, "validation": "validation"}
+    return seqio.LazyTfdsLoader(name, data_dir=root, split_map=splits, read_only=True)
 
 
 def check_manifest(folder: Path) -> None:
@@ -201,7 +214,7 @@ def _add_task(teacher: str, prompt: str, domain: str, reviews: int | None) -> No
         steps.insert(1, functools.partial(_keep_parts, parts=parts))
     seqio.TaskRegistry.add(
         _task_name(teacher, prompt, domain, reviews),
-        source=CorpusSource(f"{teacher}_{folder}_{domain}", reviews),
+        source=CorpusSource(corpus_name(teacher, folder, domain), reviews),
         preprocessors=steps,
         output_features=OUTPUT_FEATURES,
         metric_fns=[],

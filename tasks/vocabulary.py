@@ -25,11 +25,12 @@ from google.protobuf import message
 from sentencepiece import sentencepiece_model_pb2
 from seqio import vocabularies as seqio_vocabularies
 
+from fsa_jax.opinions.corpus import NEWLINE, SENTINELS
+
 DEFAULT_VOCABULARY = "gs://t5-data/vocabs/cc_all.32000/sentencepiece.model"
-SENTINELS = 100
-NEWLINE_PIECE = "▁[NL]"
-_NEWLINE_MARK = " [NL] "
-_NEWLINE_PATTERN = r" *\[NL\] *"
+NEWLINE_PIECE = f"▁{NEWLINE}"
+_NEWLINE_MARK = f" {NEWLINE} "
+_NEWLINE_PATTERN = rf" *{re.escape(NEWLINE)} *"
 _DOWNLOAD_TIMEOUT_SECONDS = 20
 _ModelProto: Any = sentencepiece_model_pb2.__dict__["ModelProto"]
 

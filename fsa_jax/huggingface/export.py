@@ -18,9 +18,8 @@ from sentencepiece import sentencepiece_model_pb2
 from fsa_jax.data.providers import check_rows
 from fsa_jax.huggingface import weights
 from fsa_jax.model import layers, network
+from fsa_jax.opinions.corpus import NEWLINE, SENTINELS
 
-NEWLINE = "[NL]"
-SENTINELS = 100
 _ADDED_PIECE = re.compile(r"▁?(<extra_id_\d+>|\[NL\])")
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fsa_jax.opinions.corpus import HELD_OUT
 from generation.commands import flags, printing
 
 corpus = typer.Typer(
@@ -32,7 +33,9 @@ def corpus_export(
     output: Annotated[Path, typer.Option(help="A .parquet or .jsonl file.")],
     choice: flags.Ledgers,
     overwrite: Annotated[bool, typer.Option(help="Replace the file.")] = False,
-    validation_fraction: Annotated[float, typer.Option(help="Share of reviews held out.")] = 0.02,
+    validation_fraction: Annotated[
+        float, typer.Option(help="Share of reviews held out.")
+    ] = HELD_OUT,
 ) -> None:
     """Write the good rows of ledgers as Parquet or JSON lines; needs no TensorFlow."""
     from generation import files

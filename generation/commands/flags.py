@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from fsa_jax.opinions.corpus import HELD_OUT
+
 
 def grouped(function: Callable[..., None]) -> Callable[..., None]:
     """Lets a command take dataclasses: a parameter of such a type stands for the type's fields."""
@@ -195,7 +197,9 @@ class Records:
 
     output_dir: Annotated[Path, typer.Option(help="Data root; corpora go to understanding/ in it.")]
     overwrite: Annotated[bool, typer.Option(help="Replace corpora of the same names.")] = False
-    validation_fraction: Annotated[float, typer.Option(help="Share of reviews held out.")] = 0.02
+    validation_fraction: Annotated[float, typer.Option(help="Share of reviews held out.")] = (
+        HELD_OUT
+    )
     shard_mb: Annotated[int, typer.Option(help="Size of a TFRecord file.", min=1)] = 128
     vocabulary: Annotated[
         Path | None, typer.Option(help="SentencePiece model to name in the manifest.")

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from fsa_jax.opinions.corpus import DRAW_FILE, HELD_OUT, NAME, VERSION
 from generation import files
 from generation.corpus import tfds_files
 from generation.corpus.records import Counts, Example, Sorter, Splitter
-from generation.records import OK
 
-# Besides `understanding`, what a data root may hold already.
-_ROOT_NAMES = frozenset({"understanding", "fsa", "asqp", "acos", "reviews.jsonl"})
+# What a data root may hold already; anything else makes it a folder of something else.
+_ROOT_NAMES = frozenset({NAME, "fsa", "asqp", "acos", "benchmarks", "reviews.jsonl"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Settings:
 
     root: Path
     overwrite: bool = False
-    validation_fraction: float = 0.02
+    validation_fraction: float = HELD_OUT
     shard_bytes: int = 128 << 20
     vocabulary: Path | None = None
 
@@ -78,7 +78,7 @@ def refuse_foreign_folder(root: Path, overwrite: bool) -> None:
 def refuse_existing(root: Path, configs: Iterable[str], overwrite: bool) -> None:
     """Raises FileExistsError where a corpus of one of these names is there already."""
     for config in sorted(configs):
-        folder = root / tfds_files.NAME / config
+        folder = root / NAME / config
         if folder.exists() and not overwrite:
             raise FileExistsError(
                 f"{folder} exists; pass --overwrite to replace it, or name another --output-dir"
@@ -124,27 +124,30 @@ def build(
         refuse_existing(settings.root, outcome.splits, settings.overwrite)
         for config in outcome.splits:
             manifest = _manifest(outcome, config, settings) | facts
-            files.write_json(work / config / tfds_files.VERSION / "manifest.json", manifest)
+            files.write_json(work / config / VERSION / "manifest.json", manifest)
         for config in outcome.splits:
-            files.replace_folder(work / config, settings.root / tfds_files.NAME / config)
+            files.replace_folder(work / config, settings.root / NAME / config)
     return outcome
 
 
 def _write_configs(sorter: Sorter, work: Path, settings: Settings) -> Outcome:
     writers: dict[str, tfds_files.ConfigWriter] = {}
     counts: dict[str, Counts] = collections.defaultdict(Counts)
-    splitter = Splitter(settings.validation_fraction)
+    splitter = Splitter(settings.validation_fraction, sorter.nearest)
     for example in sorter.sorted():
         counts[example.config].add(example.status, example.reason)
-        if example.status != OK:
+        split = splitter.split(example)
+        if split is None:
             continue
         if example.config not in writers:
-            folder = work / example.config / tfds_files.VERSION
+            folder = work / example.config / VERSION
             writers[example.config] = tfds_files.ConfigWriter(
                 folder, example.config, settings.shard_bytes
             )
-        writers[example.config].write(splitter.split(example), example)
+        writers[example.config].write(split, example)
     splits = {config: writer.close() for config, writer in sorted(writers.items())}
+    for config in splits:
+        (work / config / VERSION / DRAW_FILE).write_text(splitter.draw(config) + "\n", "ascii")
     return Outcome(
         splits, dict(counts), sorter.added, sorter.superseded, sorter.clashes, sorter.clash
     )

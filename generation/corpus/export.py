@@ -8,7 +8,6 @@ from typing import Any
 from generation import files
 from generation.corpus.from_ledgers import LedgerReader
 from generation.corpus.records import Sorter, Splitter
-from generation.records import OK
 
 # Rows of a Parquet row group.
 GROUP = 10_000
@@ -37,13 +36,13 @@ def export(reader: LedgerReader, output: Path, validation_fraction: float) -> in
 
 
 def _rows(sorter: Sorter, fraction: float) -> Iterator[dict[str, Any]]:
-    splitter = Splitter(fraction)
+    splitter = Splitter(fraction, sorter.nearest)
     found = False
     for example in sorter.sorted():
-        if example.status == OK:
+        if split := splitter.split(example):
             found = True
             row: dict[str, Any] = {name: getattr(example, name) for name in _FIELDS}
-            yield row | {"split": splitter.split(example)}
+            yield row | {"split": split}
     if not found:
         raise ValueError(
             "no row is ok, so there is nothing to export; see the reasons in the ledger"

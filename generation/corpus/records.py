@@ -2,13 +2,13 @@
 
 import collections
 import dataclasses
-import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
+from fsa_jax.opinions import corpus
 from generation.records import OK
 
 # Buckets are sorted in memory one by one; their number keeps each at about this size.
@@ -41,52 +41,69 @@ class Example:
     @property
     def config(self) -> str:
         """Name of the corpus that the example belongs to."""
-        return f"{self.teacher}_{self.prompt}_{self.domain}"
+        return corpus.corpus_name(self.teacher, self.prompt, self.domain)
 
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(Example))
 
 
-def place(review_id: str) -> bytes:
-    """Returns a review's place in a corpus.
-
-    It is a hash, so that order is shuffled and the same everywhere.
-    """
-    return hashlib.sha256(b"split:" + review_id.encode("utf-8", "replace")).digest()
-
-
-def in_validation(review_id: str, fraction: float) -> bool:
-    """Tells whether a review belongs to the validation split, by its hash alone."""
-    return int.from_bytes(place(review_id)[:8], "big") < fraction * 2**64
-
-
 class Splitter:
-    """Tells the split of examples that come in the order of their ``place``.
+    """Tells the split of examples, and keeps the draw files of their corpora.
 
-    The first of a corpus is always held out: it is the one nearest to validation, and so a corpus
-    of a few reviews still gets a validation split that is not empty.
+    Prompts of one teacher and domain share a *collection* of reviews. The nearest to validation of
+    each corpus is always held out, so that one of a few reviews still gets a validation split that
+    is not empty.
 
     Args:
         fraction: share of the reviews held out.
+        nearest: by corpus, the good example that is nearest to being held out.
     """
 
-    def __init__(self, fraction: float) -> None:
+    def __init__(self, fraction: float, nearest: Mapping[str, str]) -> None:
         self.fraction = fraction
-        self._begun: set[str] = set()
+        self._nearest = nearest
+        self._last: dict[tuple[str, str], str] = {}
+        self._sizes: collections.Counter[tuple[str, str]] = collections.Counter()
+        self._draws: dict[str, bytearray] = collections.defaultdict(bytearray)
+        self._collections: dict[str, tuple[str, str]] = {}
 
-    def split(self, example: Example) -> str:
-        """Returns ``train`` or ``validation``; call it once for each example."""
-        first = self.fraction > 0 and example.config not in self._begun
-        self._begun.add(example.config)
-        held_out = first or in_validation(example.review_id, self.fraction)
-        return "validation" if held_out else "train"
+    def split(self, example: Example) -> str | None:
+        """Returns ``train``, ``validation``, or None for an example without a usable answer.
+
+        Call it once for each example, in the order of the draw.
+        """
+        collection = (example.teacher, example.domain)
+        if self._last.get(collection) != example.review_id:
+            self._last[collection] = example.review_id
+            self._sizes[collection] += 1
+        self._collections[example.config] = collection
+        split = None
+        if example.status == OK:
+            forced = self.fraction > 0 and self._nearest.get(example.config) == example.review_id
+            held_out = forced or corpus.is_held_out(example.review_id, self.fraction)
+            split = "validation" if held_out else "train"
+        letter = {None: corpus.NOWHERE, "train": corpus.IN_TRAIN}.get(split, corpus.IN_VALIDATION)
+        draw = self._draws[example.config]
+        draw.extend(self._padding(draw, self._sizes[collection] - 1) + letter.encode())
+        return split
+
+    def draw(self, config: str) -> str:
+        """Returns the draw file of a corpus, after the last example."""
+        draw = self._draws[config]
+        return (draw + self._padding(draw, self._sizes[self._collections[config]])).decode()
+
+    @staticmethod
+    def _padding(draw: bytearray, size: int) -> bytes:
+        """Reviews of the collection that the corpus has no row of."""
+        return corpus.NOWHERE.encode() * (size - len(draw))
 
 
 class Sorter:
-    """Sorts examples by ``place`` on disk, and keeps one of each (config, review).
+    """Sorts examples in the order of the draw on disk, and keeps one of each (config, review).
 
     The last one added is kept. ``superseded`` counts the others, and ``clashes`` those of them that
     are about another text: there the id stands for two reviews. ``clash`` is the first such id.
+    ``nearest`` is what a ``Splitter`` needs.
 
     Args:
         folder: an existing folder for temporary files.
@@ -100,6 +117,12 @@ class Sorter:
         self.superseded = 0
         self.clashes = 0
         self.clash = ""
+        self._nearest: dict[str, tuple[float, str]] = {}
+
+    @property
+    def nearest(self) -> dict[str, str]:
+        """By corpus, the good example that is nearest to being held out."""
+        return {config: review_id for config, (_, review_id) in self._nearest.items()}
 
     def add_all(self, examples: Iterable[Example]) -> None:
         """Adds examples; call it once."""
@@ -108,7 +131,11 @@ class Sorter:
             streams.extend(path.open("wb", buffering=1 << 16) for path in self.paths)
             for example in examples:
                 self.added += 1
-                bucket = int.from_bytes(place(example.review_id)[:8], "big") * self.count >> 64
+                if example.status == OK:
+                    near = (corpus.nearness(example.review_id), example.review_id)
+                    name = example.config
+                    self._nearest[name] = min(near, self._nearest.get(name, near))
+                bucket = corpus.draw_rank(example.review_id) * self.count >> 64
                 line = json.dumps([getattr(example, n) for n in _FIELDS], ensure_ascii=False)
                 streams[bucket].write(line.encode("utf-8", "replace") + b"\n")
         finally:
@@ -116,7 +143,7 @@ class Sorter:
                 stream.close()
 
     def sorted(self) -> Iterator[Example]:
-        """Yields the examples in order of place, then config.
+        """Yields the examples in the order of the draw, those of a review one after the other.
 
         Each bucket's file goes when it is read.
         """
@@ -133,7 +160,10 @@ class Sorter:
                             self.clash = self.clash or example.review_id
                     last[key] = example
             path.unlink()
-            yield from sorted(last.values(), key=lambda e: (place(e.review_id), e.config))
+            yield from sorted(
+                last.values(),
+                key=lambda e: (corpus.draw_rank(e.review_id), e.review_id, e.config),
+            )
 
 
 @dataclasses.dataclass

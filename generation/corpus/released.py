@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from fsa_jax.opinions import analyses
+from fsa_jax.opinions.corpus import DOMAINS
 from generation import files, quality
 from generation.corpus import build as building
 from generation.corpus.records import Example
 from generation.lexicon import knowledge
-from generation.records import DOMAINS, FILTERED, OK, clean_unicode
+from generation.records import FILTERED, OK, clean_unicode
 
 RESPONSE_FIELDS = ("mixtral_response", "llama2_response", "chatgpt_response")
 _DOMAIN_FOLDERS = {"restaurant": "restaurant", "computer": "laptop", "laptop": "laptop"}

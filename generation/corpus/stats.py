@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from fsa_jax.opinions import analyses
+from fsa_jax.opinions.corpus import INPUT_LENGTH, NAME, TARGET_LENGTH, VERSION
 from generation import files
 from generation.corpus.from_ledgers import LedgerReader
 from generation.corpus.records import Example
 from generation.records import OK
 
-TARGET_LIMIT, INPUT_LIMIT = 400, 128
 UNREADABLE = "unreadable"
 
 
@@ -70,11 +70,11 @@ class Stats:
             lengths[prompt] = {
                 "texts": sum(targets.values()),
                 "input_mean": round(_mean(inputs), 1),
-                "input_over_128": round(_share_over(inputs, INPUT_LIMIT), 4),
+                "input_over_128": round(_share_over(inputs, INPUT_LENGTH), 4),
                 "target_mean": round(_mean(targets), 1),
                 "target_median": _quantile(targets, 0.5),
                 "target_p95": _quantile(targets, 0.95),
-                "target_over_400": round(_share_over(targets, TARGET_LIMIT), 4),
+                "target_over_400": round(_share_over(targets, TARGET_LENGTH), 4),
             }
         return {
             "rows": {
@@ -112,7 +112,7 @@ def read(paths: list[Path]) -> Iterator[Example]:
 def _read_root(root: Path) -> Iterator[Example]:
     from generation.corpus import tfds_files
 
-    for folder in sorted((root / tfds_files.NAME).glob(f"*/{tfds_files.VERSION}")):
+    for folder in sorted((root / NAME).glob(f"*/{VERSION}")):
         yield from tfds_files.read(folder)
 
 
@@ -125,13 +125,13 @@ def plot(stats: Stats, path: Path) -> None:
 
     figure, ((lengths, targets), (sentiment, reasons)) = plt.subplots(2, 2, figsize=(11, 7))
     longest = max((length for _, length in stats.target_lengths), default=0)
-    width = max(TARGET_LIMIT, longest) // 40
+    width = max(TARGET_LENGTH, longest) // 40
     for prompt in sorted({prompt for prompt, _ in stats.target_lengths}):
         counter = _of(stats.target_lengths, prompt)
         bins = range(0, longest + 2 * width, width)  # the same for all prompts
         weights = list(counter.values())
         lengths.hist(list(counter), weights=weights, bins=bins, alpha=0.6, label=prompt)
-    lengths.axvline(TARGET_LIMIT, color="black", linewidth=1, linestyle=":")
+    lengths.axvline(TARGET_LENGTH, color="black", linewidth=1, linestyle=":")
     lengths.set(title="Length of the teacher's texts", xlabel="tokens", ylabel="texts")
     lengths.legend()
     targets.bar(list(stats.targets_per_review), list(stats.targets_per_review.values()))

@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from fsa_jax.opinions.corpus import NAME, SPLITS, VERSION
 from generation.corpus.records import Example
 
-NAME, VERSION = "understanding", "1.0.0"
-SPLITS = ("train", "validation")
 TEXTS = ("review_id", "domain", "teacher", "prompt", "inputs", "targets")
 _DESCRIPTION = "Reviews and the sentiment understanding texts that a teacher wrote about them."
 

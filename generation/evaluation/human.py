@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+from fsa_jax.opinions.corpus import DOMAINS
 from generation import files, quality
 from generation.corpus.from_ledgers import LedgerReader
-from generation.records import DOMAINS, FAILED, FILTERED, LedgerRow
+from generation.records import FAILED, FILTERED, LedgerRow
 
 # Shown where an answer holds nothing to judge.
 NOTHING = "(no analysis)"

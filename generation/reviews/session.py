@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from fsa_jax.opinions.corpus import DOMAINS
 from generation import dry_run, files
-from generation.records import DOMAINS
 from generation.reviews import cleaning, collecting, sources, tables
 
 

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 
+from fsa_jax.opinions.corpus import DOMAINS
 from generation.records import Review
 from generation.world.sentences import Sentence, Speaker
 
@@ -22,7 +23,7 @@ def draw_reviews(count: int, seed: int) -> Iterator[tuple[Review, list[Sentence]
         seed: same seed, same reviews; a larger count begins with the reviews of a smaller one.
     """
     for index in range(count):
-        domain = ("restaurant", "laptop")[index % 2]
+        domain = DOMAINS[index % len(DOMAINS)]
         rng = random.Random(f"{seed} review {index}")
         stars = rng.choices(_STARS, _WEIGHTS)[0]
         speaker = Speaker(domain, rng)

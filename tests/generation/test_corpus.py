@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import typer.testing
 
+from fsa_jax.opinions.corpus import is_held_out
 from generation import commands, ledger, session
 from generation.corpus import build, from_ledgers, stats
-from generation.corpus.records import Example, Sorter, in_validation
+from generation.corpus.records import Example, Sorter
 from generation.run_folder import RunFolder
 from generation.teachers.factory import Choice
 
@@ -128,7 +129,7 @@ def test_no_review_is_in_both_splits_of_any_prompt(write_reviews, options, tmp_p
             held.append({row["review_id"].decode() for row in rows})
         assert held[0] == held[1]
         assert 10 < len(held[0]) < 60
-        assert all(in_validation(name, 0.1) for name in held[0])
+        assert all(is_held_out(name, 0.1) for name in held[0])
 
 
 def test_bytes_do_not_depend_on_the_order_of_rows(runs, tmp_path):

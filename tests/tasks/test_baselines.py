@@ -10,8 +10,13 @@ import seqio
 import tensorflow as tf
 
 import tasks  # noqa: F401 - registers the tasks
+from fsa_jax.opinions.corpus import draw_rank, is_held_out, nearness
+from generation.corpus.build import Settings, build
+from generation.corpus.records import Example
+from generation.world.reviews import draw_reviews
 from tasks import instructions, reviews
 from tasks.features import VOCABULARY
+from tasks.understanding import CorpusSource
 from tasks.vocabulary import get_vocabulary
 
 LENGTHS = {"inputs": 256, "targets": 800}
@@ -44,7 +49,7 @@ def read(name, split="train", **options):
 def chunks(path):
     """The token runs that the laptop reviews should be cut into."""
     for row in reviews.read_reviews(path):
-        if row["domain"] == "laptop" and reviews._rank(row["review_id"])[0] != 0:
+        if row["domain"] == "laptop" and not is_held_out(row["review_id"]):
             tokens = VOCABULARY.encode(row["text"])
             yield from (tokens[i : i + 128] for i in range(0, len(tokens), 128))
 
@@ -117,15 +122,76 @@ def test_a_review_predicts_its_stars(reviews_file):
 
 
 def test_sizes_of_review_tasks_are_nested_and_checked(reviews_file):
+    names = [row["review_id"] for row in reviews.read_reviews(reviews_file)]
+    names = [name for name in names if int(name[1:]) % 4 == 0]
     sizes = {}
-    for size in (5, 50, 150):
+    for size in (5, 50, 200):
         source = reviews.ReviewsSource("laptop", size)
         rows = source.get_dataset("train", shuffle=False).as_numpy_iterator()
-        sizes[size] = {row["review_id"] for row in rows}
-        assert source.num_input_examples("train") == len(sizes[size]) == size
-    assert sizes[5] < sizes[50] < sizes[150]
-    with pytest.raises(ValueError, match="laptop reviews to train on, 1000 are asked for"):
+        sizes[size] = {row["review_id"].decode() for row in rows}
+        # The size counts those that are held out, which training must not see.
+        drawn = {name for name in sorted(names, key=draw_rank)[:size] if not is_held_out(name)}
+        assert sizes[size] == drawn
+        assert source.num_input_examples("train") == len(drawn)
+        assert source.num_input_examples("validation") == sum(map(is_held_out, names)) > 0
+    assert sizes[5] < sizes[50] < sizes[200]
+    with pytest.raises(ValueError, match="holds 200 laptop reviews, 1000 are asked for"):
         read("dapt_laptop_1k")
+
+
+def test_of_a_few_reviews_one_is_held_out(data_dir):
+    rows = [
+        {"review_id": name, "domain": "laptop", "rating": 3, "text": "It is great ."}
+        for name in ("r1", "r3", "r4")
+    ]
+    assert not any(is_held_out(row["review_id"]) for row in rows)
+    (data_dir / "reviews.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = {
+        split: {e["review_id"].decode() for e in read("rating_prediction_laptop", split)}
+        for split in ("train", "validation")
+    }
+    (held_out,) = found["validation"]
+    assert held_out == min(("r1", "r3", "r4"), key=nearness)
+    assert found["train"] == {"r1", "r3", "r4"} - {held_out}
+
+
+def test_baselines_hold_out_and_draw_what_distillation_does(data_dir, tmp_path):
+    """Both commands on one file of reviews, some of which the teacher cannot answer."""
+    world = [review for review, _ in draw_reviews(240, seed=4)]
+    (data_dir / "reviews.jsonl").write_text("".join(f"{r.to_json()}\n" for r in world))
+
+    def example(review, prompt):
+        status = "failed" if prompt == "anl" and review.review_id.endswith("7") else "ok"
+        text = "Opinion Target 1: a\nSentiment: Mild" if prompt == "anl" else "I liked it."
+        about = (review.review_id, review.domain, "lexicon", prompt, review.text)
+        return Example(*about, text if status == "ok" else "", review.rating, status)
+
+    rows = [example(review, prompt) for review in world for prompt in ("anl", "rw")]
+    build(rows, 1000, Settings(data_dir), {})
+    failed = {review.review_id for review in world if review.review_id.endswith("7")}
+    assert failed
+    for size in (60, None):
+        sources = {
+            "anl": CorpusSource("lexicon_anl_laptop", size),
+            "rw": CorpusSource("lexicon_rw_laptop", size),
+            "dapt": reviews.ReviewsSource("laptop", size),
+        }
+        drawn, held_out = (
+            {
+                name: {
+                    row["review_id"].decode()
+                    for row in source.get_dataset(split, shuffle=False).as_numpy_iterator()
+                }
+                for name, source in sources.items()
+            }
+            for split in ("train", "validation")
+        )
+        assert drawn["dapt"] == drawn["rw"]
+        assert drawn["anl"] == drawn["rw"] - failed
+        assert held_out["dapt"] == held_out["rw"] >= held_out["anl"] > set()
+        assert not held_out["rw"] & drawn["rw"]
+        total = 60 if size else 120
+        assert total * 0.9 < len(drawn["rw"]) <= total
 
 
 def test_missing_and_broken_reviews_are_named(data_dir):

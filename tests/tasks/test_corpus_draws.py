@@ -5,7 +5,7 @@ import seqio
 
 from fsa_jax.opinions import analyses
 from tasks.features import VOCABULARY
-from tasks.understanding import CorpusSource, size_name
+from tasks.understanding import CorpusSource
 
 LENGTHS = {"inputs": 256, "targets": 800}
 ANALYSIS = (
@@ -25,17 +25,48 @@ def task_of(corpus, reviews):
     return whole.replace(name=f"probe_{reviews}", source=CorpusSource(corpus, reviews))
 
 
-def test_sizes_are_exact_and_nested_and_the_same_for_both_prompts(data_dir, corpus_writer):
+def test_a_size_counts_held_out_and_failed_reviews_too(data_dir, corpus_writer):
+    """A draw file of ten reviews: two are held out, and the analyses of two have failed."""
+    held, failed = (2, 7), (1, 5)
+    for prompt, gone in (("anl", failed), ("rw", ())):
+        train = [(f"r{i}", "wine", ANALYSIS) for i in range(10) if i not in (*held, *gone)]
+        validation = [(f"r{i}", "wine", ANALYSIS) for i in held]
+        rows = {"train": train, "validation": validation}
+        folder = corpus_writer(data_dir, "lexicon", prompt, "laptop", rows)
+        letters = ["." if i in gone else "v" if i in held else "t" for i in range(10)]
+        (folder / "draw.txt").write_text("".join(letters) + "\n")
+    for size in (1, 4, 6, 10):
+        drawn = {f"r{i}" for i in range(size)} - {f"r{i}" for i in held}
+        assert ids(task_of("lexicon_rw_laptop", size)) == drawn
+        analysed = drawn - {f"r{i}" for i in failed}
+        assert ids(task_of("lexicon_anl_laptop", size)) == analysed
+        task = task_of("lexicon_anl_laptop", size)
+        assert task.num_input_examples("train") == len(analysed)
+        assert task.num_input_examples("validation") == 2
+    with pytest.raises(ValueError, match="holds 10 reviews, 11 are asked for: use a smaller size"):
+        ids(task_of("lexicon_rw_laptop", 11))
+
+
+def test_a_draw_without_a_single_example_is_refused(data_dir, corpus_writer):
+    rows = {"train": [("r1", "wine", ANALYSIS)], "validation": [("r0", "wine", ANALYSIS)]}
+    folder = corpus_writer(data_dir, "lexicon", "anl", "laptop", rows)
+    (folder / "draw.txt").write_text("vt\n")
+    with pytest.raises(ValueError, match="none of the first 1 reviews is in the train split"):
+        ids(task_of("lexicon_anl_laptop", 1))
+
+
+def test_corpora_of_before_draw_from_their_train_split(data_dir, corpus_writer):
     rows = [(f"r{i}", "wine", ANALYSIS) for i in range(40)]
     for prompt in ("anl", "rw"):
         corpus_writer(
-            data_dir, "lexicon", prompt, "laptop", {"train": rows, "validation": rows[:1]}
+            data_dir, "lexicon", prompt, "laptop", {"train": rows[1:], "validation": rows[:1]}
         )
     drawn = {n: ids(task_of("lexicon_anl_laptop", n)) for n in (5, 10, 40)}
-    assert [len(drawn[n]) for n in (5, 10, 40)] == [5, 10, 40]
+    assert [len(drawn[n]) for n in (5, 10, 40)] == [5, 10, 39]
     assert drawn[5] < drawn[10] < drawn[40]
     assert ids(task_of("lexicon_rw_laptop", 10)) == drawn[10]
     assert task_of("lexicon_rw_laptop", 10).num_input_examples("train") == 10
+    assert task_of("lexicon_rw_laptop", 40).num_input_examples("train") == 39
     assert task_of("lexicon_rw_laptop", 10).num_input_examples("validation") == 1
 
 
@@ -43,7 +74,7 @@ def test_a_size_beyond_the_corpus_is_refused(data_dir, corpus_writer):
     rows = {"train": [("r", "wine", "great")], "validation": [("v", "wine", "great")]}
     corpus_writer(data_dir, "lexicon", "anl", "laptop", rows)
     task = seqio.get_mixture_or_task("understanding_lexicon_anl_laptop_1k")
-    with pytest.raises(ValueError, match="holds 1 reviews in its train split, 1000 are asked for"):
+    with pytest.raises(ValueError, match="holds 2 reviews, 1000 are asked for"):
         task.get_dataset(LENGTHS, "train")
     with pytest.raises(ValueError, match="1000 are asked for"):
         task.num_input_examples("train")
@@ -58,14 +89,6 @@ def test_a_mixture_of_a_size_takes_half_from_each_domain():
     }
     (task,) = seqio.get_mixture_or_task("distill_llama2_7b_rw_laptop_1m").tasks
     assert task.name == "understanding_llama2_7b_rw_laptop_1m"
-
-
-@pytest.mark.parametrize(
-    ("reviews", "name"),
-    [(500, "500"), (2500, "2500"), (1000, "1k"), (100_000, "100k"), (10**6, "1m")],
-)
-def test_sizes_are_written_short(reviews, name):
-    assert size_name(reviews) == name
 
 
 @pytest.mark.parametrize(
