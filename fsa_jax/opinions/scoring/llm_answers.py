@@ -18,8 +18,9 @@ from fsa_jax.opinions.units import Kind, Unit, parse, parse_reference, settle_fi
 _MOST_BRACKETS = 64
 
 _DENIALS = (
-    r"not|no|never|neither|nor|none|without|cannot|hardly|barely|instead of|rather than|less than"
-    r"|far from|anything but|non|\w+n['’]t|(?:is|are|was|do|does|did|would|could|ca|wo)nt"
+    r"not|no|nothing|never|neither|nor|none|without|lack of|absence of|cannot|hardly|barely"
+    r"|instead of|rather than|less than|far from|anything but|non|\w+n['’]t"
+    r"|(?:is|are|was|do|does|did|would|could|ca|wo)nt"
 )
 _CLAUSE_END = re.compile(r"[.,;:!?\n()]|\bbut\b|\balthough\b|\bthough\b|\bwhile\b|\bso\b")
 _DENIED_BEFORE = re.compile(rf"\b(?:{_DENIALS})\b")

@@ -122,6 +122,7 @@ def test_any_brackets_end_in_an_answer():
         ("Label: positive\nAlthough the service is described in negative words.", "positive"),
         ("The customer speaks positively of it.", "positive"),
         ("There are conflicting opinions", "conflict"),
+        ("I see nothing negative in it, so positive", "positive"),
         # No label for sure.
         ("I cannot say", None),
         ("Not positive.", None),
