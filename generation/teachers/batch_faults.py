@@ -57,13 +57,12 @@ class State:
     errors: tuple[tuple[str, str], ...] = ()
 
 
-def read_state(value: Any) -> State:
-    """Reads a batch object of the client, of whatever completeness.
+def read_state(row: Any) -> State:
+    """Reads a batch object of whatever completeness.
 
     Raises:
         BrokenAnswerError: it is none.
     """
-    row = value.to_dict() if hasattr(value, "to_dict") else value
     if not isinstance(row, dict) or not isinstance(row.get("status"), str):
         raise faults.BrokenAnswerError("the body is no batch")
     metadata = row.get("metadata")

@@ -132,7 +132,7 @@ def from_error(error: Exception, secret: str) -> Fault:
         error,
         BrokenAnswerError
         | json.JSONDecodeError
-        | UnicodeDecodeError
+        | UnicodeError
         | RecursionError
         | openai.APIError,
     ):

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import pathlib
+import runpy
 import subprocess
 import sys
 import urllib.request
@@ -47,6 +48,12 @@ class Running:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/script", data=data)
         with urllib.request.urlopen(request, timeout=10) as answer:
             answer.read()
+
+
+@pytest.fixture
+def nonsense():
+    """Returns a function that draws any JSON value."""
+    return runpy.run_path(str(SERVER.with_name("misbehaviours.py")))["nonsense"]
 
 
 @pytest.fixture

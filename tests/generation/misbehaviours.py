@@ -129,3 +129,29 @@ class Misbehaviour:
         if callable(answer):
             return 200, {}, answer(body)
         return answer[0], {}, answer[1]
+
+
+def nonsense(rng, depth=0):
+    """Draws a JSON value, with the names of what services answer among its keys."""
+    leaves = [None, True, -1, 3, 1.5, "", "stop", "completed", "file-0", float("inf"), "\ud800"]
+    kind = rng.randrange(3) if depth < 5 else 0
+    if kind == 0:
+        return rng.choice(leaves)
+    if kind == 1:
+        return [nonsense(rng, depth + 1) for _ in range(rng.randrange(3))]
+    names = ["choices", "message", "content", "error", "usage", "type", "text", "thinking", "code"]
+    names += ["finish_reason", "prompt_tokens", "completion_tokens", "refusal", "detail", "param"]
+    names += ["data", "id", "status", "errors", "output_file_id", "error_file_id", "metadata"]
+    names += ["object", "has_more", "models", "loc", "msg", "request_counts"]
+    return {name: nonsense(rng, depth + 1) for name in rng.sample(names, rng.randrange(9))}
+
+
+def any_answer(rng):
+    """Draws an answer to whatever was asked."""
+    status = rng.choice([200] * 8 + [204, 206, 301, 400, 403, 404, 409, 422, 429, 500, 503, 599])
+    body = rng.choice([b"", b"\xff\xfe", b"<html>", b"null", b"{", b"data: {}\n\n", b"[" * 9999])
+    headers = rng.choice([{}, {}, {"content-type": "text/html"}, {"retry-after": "x"}])
+    headers = headers | rng.choice([{}, {}, {"content-encoding": "gzip"}, {"location": "/v1/x"}])
+    if rng.random() < 0.7:
+        body = json.dumps(nonsense(rng)).encode()
+    return status, headers, body

@@ -16,6 +16,7 @@ batch_end: the state in which batches end (completed).
 batch_expire_after: a batch expires after so many of its rows, once.
 batch_polls: polls until a batch ends (2).
 finish, answer, usage: of all answers, instead of their own.
+nonsense: share of requests, to any address, that get any answer.
 misbehave: true draws one of ``misbehaviours`` for each request.
 batch_queue: most requests in open batches; a batch that has no room fails.
 batch_fails: [[code, message], …]: so the next batches fail.
@@ -107,6 +108,8 @@ class Server:
         if path == "/script":
             self.script = json.loads(body)
             return 200, {}, {}
+        if self.random.random() < self.script.get("nonsense", 0):
+            return misbehaviours.any_answer(self.random)
         if "moved" in self.script:
             return 308, {"location": self.script["moved"]}, {}
         if (

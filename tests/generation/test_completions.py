@@ -122,20 +122,7 @@ def test_errors_inside_a_good_status(whole, name, action):
     assert (fault.name, fault.action) == (name, action)
 
 
-def nonsense(rng, depth=0):
-    """Draws a JSON value, with the names of a completion among its keys."""
-    leaves = [None, True, -1, 3, 1.5, "", "stop", TEXT, float("inf"), "\ud800"]
-    kind = rng.randrange(3) if depth < 5 else 0
-    if kind == 0:
-        return rng.choice(leaves)
-    if kind == 1:
-        return [nonsense(rng, depth + 1) for _ in range(rng.randrange(3))]
-    names = ["choices", "message", "content", "error", "usage", "type", "text", "thinking", "code"]
-    names += ["finish_reason", "prompt_tokens", "completion_tokens", "refusal", "detail", "param"]
-    return {name: nonsense(rng, depth + 1) for name in rng.sample(names, rng.randrange(7))}
-
-
-def test_no_body_is_a_traceback():
+def test_no_body_is_a_traceback(nonsense):
     """Any JSON is a row or a fault; here 3,000 drawn ones, many of the shape of a completion."""
     rng, rows, found = random.Random(4), 0, set()
     for _ in range(3000):

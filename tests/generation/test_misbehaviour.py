@@ -7,6 +7,7 @@ import json
 import pytest
 
 from generation import ledger, prompting, session
+from generation.teachers.base import ServiceError
 
 
 def names_of(rows):
@@ -59,3 +60,36 @@ def test_every_row_ends_once_and_nothing_paid_is_lost(
     assert counts["filtered"] > 0
     again = session.generate(choice(server, backend, **more), task, quiet=True)
     assert (again.kept, again.written) == (500, 0)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.7])
+@pytest.mark.parametrize("backend", ["openai", "openai_batch"])
+def test_no_answer_to_any_address_is_a_traceback(
+    serve, write_reviews, options, choice, backend, share
+):
+    """Runs end with rows or in one line, and what is in the ledger stays there."""
+    reviews, ends, lines = write_reviews(4), collections.Counter(), []
+    more = {"first_wait": 0.001, "timeout": 1.0, "attempts": 3, "batch": {"poll": 0.001}}
+    server = serve(nonsense=share, seed=5)
+    for number in range(25):
+        task = options(reviews, f"run{number}")
+        try:
+            session.generate(choice(server, backend, **more), task, quiet=True)
+            ends["finished"] += 1
+        except (ValueError, ServiceError) as error:
+            ends[type(error).__name__] += 1
+            lines += str(error).splitlines()
+        server.rescript({"nonsense": share})
+    server.rescript({})
+    for number in range(25):
+        task = options(reviews, f"run{number}", retry_failed=True)
+        rows = {row.key: row for row in ledger.rows(task.files.ledger)}
+        session.generate(choice(server, backend, **more), task, quiet=True)
+        after = {row.key: row for row in ledger.rows(task.files.ledger)}
+        assert len(after) == 8
+        assert all(after[key] == row for key, row in rows.items() if row.status != "failed")
+    print(json.dumps(ends))
+    assert len(lines) == ends["ValueError"] + ends["ServiceError"]
+    known = ("the service ", "http://127.0.0.1", "batch ")
+    assert [line for line in lines if not line.startswith(known)] == []
+    assert sum(ends.values()) == 25
