@@ -4,10 +4,8 @@ import collections
 import dataclasses
 import time
 
+from fsa_jax.runtime import exits
 from generation.records import FAILED, FILTERED, OK, LedgerRow
-
-# Exit codes beside 0.
-FAILED_CODE, STOPPED_CODE = 1, 3
 
 
 @dataclasses.dataclass
@@ -122,13 +120,13 @@ def judge(progress: Progress, max_failure_rate: float, max_filter_rate: float) -
         max_filter_rate: the largest share of a prompt's answers that may be rejected.
     """
     if progress.broken:
-        return Verdict(FAILED_CODE, f"stopped: {progress.stopped}")
+        return Verdict(exits.FAILED, f"stopped: {progress.stopped}")
     if progress.stopped:
         words = f"stopped: {progress.stopped}; run the same command again to go on"
-        return Verdict(STOPPED_CODE, words)
+        return Verdict(exits.STOPPED, words)
     if progress.failure_rate > max_failure_rate:
         return Verdict(
-            FAILED_CODE,
+            exits.FAILED,
             f"{progress.failure_rate:.1%} of the requests failed, more than --max-failure-rate "
             f"{max_failure_rate:g}; see the reasons, then pass --retry-failed",
         )
@@ -137,7 +135,7 @@ def judge(progress: Progress, max_failure_rate: float, max_filter_rate: float) -
         if rate > max_filter_rate:
             rules = ", ".join(f"{name} {n:,}" for name, n in progress.reasons.most_common(3))
             return Verdict(
-                FAILED_CODE,
+                exits.FAILED,
                 f"{rate:.1%} of the answers to prompt {prompt} were filtered"
                 f"{f' ({rules})' if rules else ''}, more than --max-filter-rate "
                 f"{max_filter_rate:g}; read some in the ledger before you ask for more",

@@ -144,13 +144,13 @@ def _exit_unless_well(progress: Any, options: Any) -> None:
 @contextlib.contextmanager
 def _interrupted_in_words() -> Iterator[None]:
     """Ends a command that was interrupted at once as one that can go on."""
-    from generation.progress import STOPPED_CODE
+    from fsa_jax.runtime import exits
 
     try:
         yield
     except KeyboardInterrupt:
         typer.echo("stopped at once; run the same command again to go on", err=True)
-        raise typer.Exit(STOPPED_CODE) from None
+        raise typer.Exit(exits.STOPPED) from None
 
 
 @flags.grouped

@@ -130,11 +130,7 @@ def from_error(error: Exception, secret: str) -> Fault:
         return Fault("connection", _words(str(error) or type(error).__name__, secret), RETRY)
     if isinstance(
         error,
-        BrokenAnswerError
-        | json.JSONDecodeError
-        | UnicodeError
-        | RecursionError
-        | openai.APIError,
+        BrokenAnswerError | json.JSONDecodeError | UnicodeError | RecursionError | openai.APIError,
     ):
         return Fault("broken_answer", _words(str(error), secret), RETRY)
     raise error
