@@ -144,6 +144,7 @@ def test_a_students_answers_reach_the_scorer(benchmark, tmp_path):
 
     from fsa_jax.decoding import answering, search
     from fsa_jax.model import network
+    from fsa_jax.runtime.run_directory import RunDirectory
 
     size = {"emb_dim": 16, "num_heads": 2, "head_dim": 8, "mlp_dim": 16}
     layers = {"num_encoder_layers": 1, "num_decoder_layers": 1}
@@ -151,7 +152,7 @@ def test_a_students_answers_reach_the_scorer(benchmark, tmp_path):
     params = nn.unbox(network.init_params(config, jax.random.key(1)))
     task = seqio.get_mixture_or_task("tsc_rest14")
     result = answering.evaluate_task(params, config, task, "test", search.DecodingConfig())
-    path = answering.write_result(result, str(tmp_path), "tsc_rest14-test", 3)
+    path = answering.write_result(result, RunDirectory(tmp_path), "tsc_rest14-test", 3)
     scored = score_file(pathlib.Path(path))
     assert scored.task == "tsc_rest14"
     assert metrics(scored.sums())["f1"] == result.metrics["accuracy"]

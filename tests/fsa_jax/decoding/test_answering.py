@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from fsa_jax.decoding import answering, search
 from fsa_jax.model import network
+from fsa_jax.runtime.run_directory import RunDirectory
 
 VOCABULARY = seqio.ByteVocabulary(extra_ids=0)
 FEATURES = {name: seqio.Feature(VOCABULARY, add_eos=True) for name in ("inputs", "targets")}
@@ -72,7 +73,7 @@ def evaluated(task):
 def test_rows_of_the_metric_are_written(add_task, tmp_path):
     result = evaluated(add_task(mean, Choice()))
     assert result.metrics["answers"] == 2
-    path = answering.write_result(result, str(tmp_path), "labels", 7)
+    path = answering.write_result(result, RunDirectory(tmp_path), "labels", 7)
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(rows) == 2
     for row in rows:
