@@ -9,7 +9,8 @@ import typer.testing
 
 from fsa_jax.opinions.data_sets import sentences_of
 from fsa_jax.opinions.questions import questions
-from fsa_jax.opinions.scoring.files import metrics, score_file
+from fsa_jax.opinions.scoring.counts import metrics
+from fsa_jax.opinions.scoring.files import score_file
 from fsa_jax.opinions.sentences import Opinion, Sentence
 from generation import commands
 from generation.evaluation import in_context

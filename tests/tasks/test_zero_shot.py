@@ -8,7 +8,8 @@ import seqio
 
 import tasks  # noqa: F401 - registers the tasks
 from fsa_jax.opinions.questions import questions
-from fsa_jax.opinions.scoring.files import metrics, score_file, summarize
+from fsa_jax.opinions.scoring.counts import metrics
+from fsa_jax.opinions.scoring.files import score_file, summarize
 from fsa_jax.opinions.sentences import Opinion, Sentence
 from tasks.features import VOCABULARY
 from tasks.zero_shot import choose, prompt

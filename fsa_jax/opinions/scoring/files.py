@@ -7,39 +7,25 @@ import array
 import dataclasses
 import json
 import statistics
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
 
+from fsa_jax.opinions.scoring.counts import COLUMNS, Polarities, count, metrics
 from fsa_jax.opinions.scoring.predictions import (
     SUBSETS,
-    Keys,
     evaluation_name,
     prediction_files,
     read_predictions,
 )
-from fsa_jax.opinions.scoring.rows import Row, explain, f1, match
+from fsa_jax.opinions.scoring.rows import Row, explain, match
 from fsa_jax.opinions.scoring.significance import bootstrap_interval, paired_test
-from fsa_jax.opinions.scoring.soft import Key, soft_matches
 from fsa_jax.opinions.units import Kind
 
-COLUMNS = (
-    "predicted",
-    "predicted_hits",
-    "gold",
-    "gold_hits",
-    "answers",
-    "matches",
-    "rows",
-    "failures",
-    "extracted",
-    "soft",
-)
 GROUPS = ("polarity", "implicit", "multiple", "hard", "original")
-_SHORT = 16
 _INDEX = {name: index for index, name in enumerate(COLUMNS)}
 
 
@@ -71,30 +57,6 @@ class Scored:
             return self.counts.sum(axis=0)
         wanted = self.flags["hard"] == 0 if group == "original" else self.flags[group] == 1
         return self.counts[wanted].sum(axis=0)
-
-
-def metrics(sums: np.ndarray) -> dict[str, float]:
-    """Turns summed counts, shape (len(COLUMNS),), into all scores, in percent."""
-    get = dict(zip(COLUMNS, map(float, sums), strict=True))
-    found: dict[str, float] = {}
-    for prefix, right, answers, recalled in (
-        ("", get["predicted_hits"], get["predicted"], get["gold_hits"]),
-        ("strict_", get["matches"], get["answers"], get["matches"]),
-        ("extraction_", get["extracted"], get["answers"], get["extracted"]),
-        ("soft_", get["soft"], get["answers"], get["soft"]),
-    ):
-        precision = 100 * right / answers if answers else 100.0
-        recall = 100 * recalled / get["gold"] if get["gold"] else 100.0
-        found |= {
-            f"{prefix}f1": f1(precision, recall),
-            f"{prefix}precision": precision,
-            f"{prefix}recall": recall,
-        }
-    extracted = get["extracted"]
-    found["polarity_accuracy"] = 100 * get["matches"] / extracted if extracted else 100.0
-    found["parse_failure_rate"] = 100 * get["failures"] / get["rows"] if get["rows"] else 0.0
-    found["rows"], found["gold_units"] = get["rows"], get["gold"]
-    return found
 
 
 def f1_columns(counts: np.ndarray, strict: bool = False) -> np.ndarray:
@@ -142,22 +104,16 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
     ids: list[str] = []
     counts = array.array("d")
     flags = array.array("b")
-    polarities: defaultdict[str, list[int]] = defaultdict(lambda: [0] * 7)
+    polarities = Polarities()
     row: Row = {}
     for row, kind in read_predictions(path, kind):  # noqa: B020 - told by the first row
         ids.append(str(row.get("id", len(ids))))
         keys = row["keys"]
-        if keys.perfect:
-            size = len(keys.gold)
-            counts.extend((size, size, size, size, size, size, 1, 0, size, size))
-            for unit in keys.gold:
-                polarities[unit[-1]][6] += 1
-        else:
-            counts.extend(_count(keys, kind, polarities))
-            if misses is not None:
-                miss = {"file": str(path)} | _miss(row, kind)
-                misses.write(json.dumps(miss, ensure_ascii=False) + "\n")
-        flags.extend(keys.flags)
+        counts.extend(count(keys, kind, polarities))
+        if misses is not None and not keys.perfect:
+            miss = {"file": str(path)} | _miss(row, kind)
+            misses.write(json.dumps(miss, ensure_ascii=False) + "\n")
+        flags.extend(row["flags"])
     if kind is None or not ids:
         raise ValueError(f"{path} has no prediction rows")
     return Scored(
@@ -167,83 +123,8 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
         tuple(ids),
         np.frombuffer(counts, np.float64).reshape(-1, len(COLUMNS)),
         dict(zip(SUBSETS, np.frombuffer(flags, np.int8).reshape(-1, len(SUBSETS)).T, strict=True)),
-        {name: _polarity_sums(sums) for name, sums in sorted(polarities.items())},
+        polarities.columns(),
     )
-
-
-def _count(keys: Keys, kind: Kind, polarities: defaultdict[str, list[int]]) -> tuple[float, ...]:
-    """Counts an imperfect row, and adds to the sums by polarity."""
-    gold, predicted = keys.gold, keys.predicted
-    # Sets for long lists only: a row is short, but a row of any length takes linear time.
-    among_gold, among_predicted = (
-        set(units) if len(units) > _SHORT else units for units in (gold, predicted)
-    )
-    predicted_hits = _hits(predicted, among_gold, polarities, 0)
-    gold_hits = _hits(gold, among_predicted, polarities, 2)
-    for unit in keys.parsed:
-        polarities[unit[-1]][4] += 1
-    matched, extra, missed = _pair(keys.parsed, gold)
-    for unit in matched:
-        polarities[unit[-1]][5] += 1
-    matches = len(matched)
-    extracted, soft = matches, float(matches)
-    if extra and missed:
-        found, _, _ = _pair([unit[:-1] for unit in extra], [unit[:-1] for unit in missed])
-        extracted += len(found)
-        soft += soft_matches(extra, missed, kind)
-    return (
-        len(predicted) + (keys.junk if kind.is_classified else 0),
-        predicted_hits,
-        len(gold),
-        gold_hits,
-        len(keys.parsed) + keys.junk,
-        matches,
-        1,
-        int(keys.junk > 0),
-        extracted,
-        soft,
-    )
-
-
-def _hits(
-    units: Sequence[Key],
-    among: Collection[Key],
-    polarities: defaultdict[str, list[int]],
-    column: int,
-) -> int:
-    """Counts the units found among others; by polarity, units in a column and hits in the next."""
-    hits = 0
-    for unit in units:
-        sums = polarities[unit[-1]]
-        sums[column] += 1
-        if unit in among:
-            sums[column + 1] += 1
-            hits += 1
-    return hits
-
-
-def _pair(parsed: Sequence[Key], gold: Sequence[Key]) -> tuple[list[Key], list[Key], list[Key]]:
-    """Pairs equal units, each once; returns the matched, the extra and the missed ones."""
-    free = Counter(gold) if len(gold) > _SHORT else None
-    missed = [] if free is not None else list(gold)
-    matched, extra = [], []
-    for unit in parsed:
-        if free is not None and free[unit]:
-            free[unit] -= 1
-            matched.append(unit)
-        elif unit in missed:
-            missed.remove(unit)
-            matched.append(unit)
-        else:
-            extra.append(unit)
-    return matched, extra, missed if free is None else list(free.elements())
-
-
-def _polarity_sums(sums: Sequence[int]) -> np.ndarray:
-    """Units of perfect rows, the last of the sums, count in every column."""
-    row = np.zeros(len(COLUMNS))
-    row[:6] = np.asarray(sums[:6]) + sums[6]
-    return row
 
 
 def _miss(row: Row, kind: Kind) -> dict[str, Any]:

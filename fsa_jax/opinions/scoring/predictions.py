@@ -10,42 +10,17 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from fsa_jax.opinions.readers import FORMATS, detect
-from fsa_jax.opinions.scoring.llm_answers import in_sentence, read_answer, unit_of
-from fsa_jax.opinions.scoring.rows import Row, unanswered
+from fsa_jax.opinions.scoring.llm_answers import read_answer, unit_of
+from fsa_jax.opinions.scoring.rows import Row, keys_of
 from fsa_jax.opinions.units import ASA, ASC, QUAD, TSA, TSC, Kind
 
-Key = tuple[str, ...]
 SUBSETS = ("implicit", "multiple", "hard")
-
-
-class Keys(NamedTuple):
-    """A row's units as tuples of their fields, the polarity last.
-
-    Args:
-        gold: Gold units.
-        parsed: Predicted units.
-        predicted: Predicted units by the reference rule.
-        junk: Number of parts that are no unit; of a classification, of gold units without answer.
-        flags: For each of `SUBSETS`, whether the row is in it: 1, 0, or -1 for unknown.
-    """
-
-    gold: list[Key]
-    parsed: list[Key]
-    predicted: list[Key]
-    junk: int
-    flags: tuple[int, ...]
-
-    @property
-    def perfect(self) -> bool:
-        """Whether all is right, in the order of the gold units."""
-        return self.gold == self.parsed == self.predicted and not self.junk
 
 
 _KINDS = {
@@ -60,7 +35,6 @@ _KINDS = {
     "asc": ASC,
 }
 _FLAGS = {None: -1, False: 0, True: 1}
-_GETTERS: dict[tuple[str, ...], itemgetter] = {}
 _METRICS = "-metrics.jsonl"
 _STEP = re.compile(r"-\d{6,}$")
 
@@ -178,41 +152,33 @@ def _find_kind(row: Row) -> Kind:
 
 
 def _settle(row: Row, kind: Kind) -> None:
-    """Makes units of what stands for them, and adds the row's `keys`."""
-    parsed = row.get("parsed")
-    text = row.get("text") or ""
-    if parsed is None:
-        parsed, row["unparsed"], reference = read_answer(row["raw"] or "", kind, text)
-        row["parsed"] = parsed
+    """Makes units of what stands for them, and adds the row's `keys` and `flags`.
+
+    Flags say for each of `SUBSETS` whether the row is in it: 1, 0, or -1 for unknown.
+    """
+    if row.get("parsed") is None:
+        answer = read_answer(row["raw"] or "", kind, row.get("text") or "")
+        row["parsed"], row["unparsed"], reference = answer
         if row.get("reference") is None:
             row["reference"] = reference
-    key = _GETTERS.get(kind.keys) or _GETTERS.setdefault(kind.keys, itemgetter(*kind.keys))
     try:
-        gold_keys, parsed_keys = list(map(key, row["gold"])), list(map(key, parsed))
+        keys = keys_of(row, kind)
     except TypeError:  # Units that are lists, as LLM evaluations write them.
         for name in ("gold", "parsed"):
             row[name] = [u if isinstance(u, dict) else unit_of(u, kind) for u in row[name]]
-        gold_keys, parsed_keys = list(map(key, row["gold"])), list(map(key, row["parsed"]))
-    get = row.get
-    reference = get("reference")
-    if reference is not None:
-        predicted = list(map(tuple, reference))
-    elif text:
-        predicted = [fields for fields in parsed_keys if in_sentence(fields, kind, text)]
-    else:
-        predicted = parsed_keys
-    for keys in (gold_keys, parsed_keys):
-        for fields in keys:
+        keys = keys_of(row, kind)
+    for units in (keys.gold, keys.parsed):
+        for fields in units:
             if None in fields:
                 raise ValueError(f"a unit without {kind.keys[fields.index(None)]}: {fields}")
-    if predicted != parsed_keys:
-        for fields in predicted:
+    if keys.predicted != keys.parsed:
+        for fields in keys.predicted:
             if len(fields) != len(kind.keys):
                 raise ValueError(f"reference: {fields!r} is no {', '.join(kind.keys)}")
-    junk = unanswered(row, kind)
+    row["keys"] = keys
+    get = row.get
     try:
-        flags = (_FLAGS[get("implicit")], _FLAGS[get("multiple")], _FLAGS[get("hard")])
+        row["flags"] = _FLAGS[get("implicit")], _FLAGS[get("multiple")], _FLAGS[get("hard")]
     except (KeyError, TypeError):
         wrong = {name: get(name) for name in SUBSETS}
         raise ValueError(f"{wrong}: true, false or null is expected") from None
-    row["keys"] = Keys(gold_keys, parsed_keys, predicted, junk, flags)

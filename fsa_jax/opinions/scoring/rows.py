@@ -1,4 +1,4 @@
-"""The one scorer of students and LLMs: prediction rows, their counts, and F1 from the counts.
+"""The one scorer of students and LLMs: prediction rows, what is counted of them, their scores.
 
 A *prediction row* explains one output: `id, task, raw, parsed, gold, matches, reason`, and beside
 them `text`, the sub-sets it belongs to (`implicit, multiple, hard`), `unparsed` (parts of the
@@ -11,66 +11,20 @@ gold list, recall the share of gold units found among the predicted ones; duplic
 wrong one.
 """
 
-import dataclasses
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
+from fsa_jax.opinions.scoring.counts import COLUMNS, Keys, count, metrics, pair
+from fsa_jax.opinions.scoring.llm_answers import in_sentence
 from fsa_jax.opinions.units import Kind, Unit, parse, parse_reference, unit_key
 
 Row = dict[str, Any]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Counts:
-    """What F1 needs; counts of one row, or of many added up.
-
-    Args:
-        predicted: Units by the reference rule.
-        predicted_hits: Those of them found in the gold list.
-        gold: Gold units.
-        gold_hits: Gold units found among the predicted ones.
-        answers: Strict: parsed units and unparsed parts.
-        matches: Strict: gold units matched, each once.
-        rows: Outputs.
-        failures: Outputs with an unparsed part.
-    """
-
-    predicted: int = 0
-    predicted_hits: int = 0
-    gold: int = 0
-    gold_hits: int = 0
-    answers: int = 0
-    matches: int = 0
-    rows: int = 0
-    failures: int = 0
-
-    def metrics(self) -> dict[str, float]:
-        """Returns precision, recall and F1 of both rules and the parse failure rate, in percent."""
-        precision = _share(self.predicted_hits, self.predicted)
-        recall = _share(self.gold_hits, self.gold)
-        strict_precision = _share(self.matches, self.answers)
-        strict_recall = _share(self.matches, self.gold)
-        return {
-            "f1": f1(precision, recall),
-            "precision": precision,
-            "recall": recall,
-            "strict_f1": f1(strict_precision, strict_recall),
-            "strict_precision": strict_precision,
-            "strict_recall": strict_recall,
-            "parse_failure_rate": 100.0 * self.failures / self.rows if self.rows else 0.0,
-        }
-
-
-def _share(part: int, whole: int) -> float:
-    """A percentage; 100 of nothing, as in the reference: who says nothing says nothing wrong."""
-    return 100.0 * part / whole if whole else 100.0
-
-
-def f1(precision: float, recall: float) -> float:
-    """Returns the harmonic mean; 0 where both are 0."""
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+_GETTERS: dict[tuple[str, ...], itemgetter] = {}
 
 
 def prediction_row(
@@ -112,17 +66,8 @@ def match(parsed: list[Unit], gold: list[Unit], kind: Kind) -> list[list[int]]:
     Returns:
         Pairs [index in `parsed`, index in `gold`], in the order of `parsed`.
     """
-    if not parsed or not gold:
-        return []
-    free: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    for index in range(len(gold) - 1, -1, -1):
-        free[unit_key(gold[index], kind)].append(index)
-    pairs = []
-    for index, unit in enumerate(parsed):
-        waiting = free.get(unit_key(unit, kind))
-        if waiting:
-            pairs.append([index, waiting.pop()])
-    return pairs
+    keys = ([unit_key(unit, kind) for unit in units] for units in (parsed, gold))
+    return [list(indices) for indices in pair(*keys)]
 
 
 def explain(
@@ -181,25 +126,26 @@ def _overlap(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return bool(a["start"] < b["end"] and b["start"] < a["end"])
 
 
-def count(row: Row, kind: Kind) -> Counts:
-    """Returns the counts of one prediction row."""
-    gold = [unit_key(unit, kind) for unit in row["gold"]]
-    reference = row.get("reference")
-    if reference is None:
-        predicted = [unit_key(unit, kind) for unit in row["parsed"]]
+def keys_of(row: Row, kind: Kind) -> Keys:
+    """Returns what is counted of a row.
+
+    Rows of which nobody has applied the reference rule are filtered by it here, as far as it can be
+    told from the units.
+
+    Raises:
+        TypeError: A unit is no object.
+        KeyError: A unit lacks a field.
+    """
+    key = _GETTERS.get(kind.keys) or _GETTERS.setdefault(kind.keys, itemgetter(*kind.keys))
+    gold, parsed = list(map(key, row["gold"])), list(map(key, row["parsed"]))
+    reference, text = row.get("reference"), row.get("text")
+    if reference is not None:
+        predicted = list(map(tuple, reference))
+    elif text:
+        predicted = [fields for fields in parsed if in_sentence(fields, kind, text)]
     else:
-        predicted = [tuple(unit) for unit in reference]
-    unparsed = unanswered(row, kind)
-    return Counts(
-        predicted=len(predicted) + (unparsed if kind.is_classified else 0),
-        predicted_hits=sum(unit in gold for unit in predicted),
-        gold=len(gold),
-        gold_hits=sum(unit in predicted for unit in gold),
-        answers=len(row["parsed"]) + unparsed,
-        matches=len(row["matches"]),
-        rows=1,
-        failures=int(unparsed > 0),
-    )
+        predicted = parsed
+    return Keys(gold, parsed, predicted, unanswered(row, kind))
 
 
 def unanswered(row: Row, kind: Kind) -> int:
@@ -213,12 +159,6 @@ def unanswered(row: Row, kind: Kind) -> int:
     return len(row.get("unparsed") or ())
 
 
-def total(counts: Iterable[Counts]) -> Counts:
-    """Adds counts up."""
-    columns = zip(*(dataclasses.astuple(item) for item in counts), strict=True)
-    return Counts(*map(sum, columns))
-
-
 def score(rows: Iterable[Row], kind: Kind) -> dict[str, float]:
     """Scores prediction rows.
 
@@ -227,10 +167,13 @@ def score(rows: Iterable[Row], kind: Kind) -> dict[str, float]:
         kind: What the task asks for.
 
     Returns:
-        `f1, precision, recall` (reference), `strict_f1, strict_precision, strict_recall` and
-        `parse_failure_rate`, all in percent.
+        All scores, as of `counts.metrics`: `f1, precision, recall` (reference), the same strict, of
+        extraction and soft, `polarity_accuracy` and `parse_failure_rate`, all in percent.
     """
-    return total(count(row, kind) for row in rows).metrics()
+    sums = np.zeros(len(COLUMNS))
+    for row in rows:
+        sums += count(keys_of(row, kind), kind)
+    return metrics(sums)
 
 
 def make_postprocess(task: str, kind: Kind | Callable[[], Kind]):

@@ -9,12 +9,11 @@ import re
 import numpy as np
 import pytest
 
+from fsa_jax.opinions.scoring.counts import COLUMNS, metrics
 from fsa_jax.opinions.scoring.files import (
-    COLUMNS,
     compare,
     f1_columns,
     f1_of_sums,
-    metrics,
     score_file,
     score_paths,
     summarize,

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from fsa_jax.opinions.scoring.rows import Counts, prediction_row, score
+from fsa_jax.opinions.scoring.rows import prediction_row, score
 from fsa_jax.opinions.sentences import Opinion, Sentence
 from fsa_jax.opinions.units import ASA, QUAD, TSA, gold_units, linearize
 
@@ -186,8 +186,8 @@ def test_every_miss_has_its_reason():
     assert right["matches"] == [[0, 0], [1, 1], [2, 2]]
 
 
-def test_counts_of_nothing():
-    assert Counts().metrics()["parse_failure_rate"] == 0
+def test_scores_of_nothing():
+    assert score([], TSA)["parse_failure_rate"] == 0
 
 
 def test_quads_match_as_a_whole():
