@@ -24,6 +24,7 @@ lint: $(INSTALLED)
 
 test: lint
 	$(BIN)/pytest -n 2
+	bash scripts/test_older_processors.sh
 
 benchmark: $(INSTALLED)
 	$(BIN)/python scripts/benchmarks/run.py

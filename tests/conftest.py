@@ -94,6 +94,14 @@ def assert_as_exact(record_property):
     return check
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items):
+    """Parity is numeric."""
+    for item in items:
+        if "assert_as_exact" in item.fixturenames:
+            item.add_marker("numeric")
+
+
 def pytest_terminal_summary(terminalreporter):
     """Lists what the tests of parity found: the README's paragraph on exactness quotes it."""
     figures = [

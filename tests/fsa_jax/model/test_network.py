@@ -11,6 +11,8 @@ import pytest
 
 from fsa_jax.model import layers, network
 
+pytestmark = pytest.mark.numeric
+
 RELU = network.T5Config(
     vocab_size=64,
     emb_dim=32,

@@ -8,6 +8,8 @@ import pytest
 
 from fsa_jax.training import optimizers, schedules
 
+pytestmark = pytest.mark.numeric
+
 STEPS = 50
 LAYERS = 3
 
@@ -125,8 +127,8 @@ def test_fifty_steps_agree_with_numpy(name, x64, decay):
             "nu": worst_difference(state["adam"].nu, v),
         }
     print(name, "float64" if x64 else "float32", decay, figures)
-    # The rate itself is a float32 number; float32 parameters hold 6e-8 of themselves at each step.
-    assert max(figures.values()) <= (1e-7 if x64 else 1e-6)
+    # The rate itself is a float32 number; float32 parameters lose 6e-8 of themselves at each step.
+    assert max(figures.values()) <= (1e-7 if x64 else STEPS * 2**-24)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +141,7 @@ def test_stacked_layers_train_like_unrolled_ones(make):
     optimizer = make(1e-2, weight_decay=0.1, clip_norm=1.0)
     unrolled, _ = train(optimizer, params, all_grads)
     scanned, _ = train(optimizer, stack(params), [stack(g) for g in all_grads])
-    for key, value in by_path(stack(jax.device_get(unrolled))).items():
-        np.testing.assert_allclose(by_path(scanned)[key], value, rtol=2e-5, atol=1e-9, err_msg=key)
+    assert worst_difference(scanned, by_path(stack(jax.device_get(unrolled)))) <= 1e-6
 
 
 def test_stacked_layers_would_differ_with_one_rms_for_all():
@@ -191,7 +192,7 @@ def test_adafactor_is_optaxs():
         optimizers.adafactor(schedules.rsqrt(1e-2, warmup_steps=3)), params, all_grads
     )
     theirs, _ = train(optax.adafactor(schedules.rsqrt(1e-2, warmup_steps=3)), params, all_grads)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-8), ours, theirs)
+    assert worst_difference(ours, by_path(theirs)) <= 1e-6
     assert state["factored"].v_row["big"].size + state["factored"].v_col["big"].size == 270
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from fsa_jax.training import schedules
 
+pytestmark = pytest.mark.numeric
+
 
 def rates(schedule, steps):
     return np.array([float(schedule(step)) for step in steps])

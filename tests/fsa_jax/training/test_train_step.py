@@ -61,6 +61,7 @@ def assert_close(actual, expected, relative=1e-5):
     jax.tree.map_with_path(check, actual, expected)
 
 
+@pytest.mark.numeric
 def test_gradients_are_the_mean_over_target_tokens():
     batch = one_a_row(examples(4))
 
@@ -81,6 +82,7 @@ def test_gradients_are_the_mean_over_target_tokens():
     assert_close(grads, expected)
 
 
+@pytest.mark.numeric
 def test_micro_batches_of_unequal_tokens_equal_the_whole():
     batch = one_a_row(examples(8))
     whole, expected = grads_of(batch)
@@ -89,6 +91,7 @@ def test_micro_batches_of_unequal_tokens_equal_the_whole():
     assert_close(parts, whole)
 
 
+@pytest.mark.numeric
 def test_packed_rows_equal_one_example_a_row():
     pairs = examples(6)
     packed = packing.build_rows([pairs[:2], pairs[2:5], pairs[5:]], 24, 40, packed=True)
@@ -98,6 +101,7 @@ def test_packed_rows_equal_one_example_a_row():
     assert_close(got, want)
 
 
+@pytest.mark.numeric
 def test_scan_equals_unrolled():
     batch = one_a_row(examples(4))
     config = dataclasses.replace(CONFIG, scan_layers=True, remat_policy="full")
@@ -135,6 +139,7 @@ def test_eight_devices_equal_one(model_parallel, fsdp, micro_batches):
     assert moment.addressable_shards[0].data.shape == shard
 
 
+@pytest.mark.numeric
 def test_sharded_gradients_equal_those_of_one_device():
     batch = one_a_row(examples(8))
     want, _ = grads_of(batch)
