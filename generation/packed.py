@@ -49,7 +49,7 @@ _PAGE = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body|title|meta|script)\b
 _MARKUP = re.compile(rb"\s*<(?:\?xml|!doctype|[a-z]+[\s>])", re.IGNORECASE)
 _BOMS = (b"\xff\xfe", b"\xfe\xff")
 # Bytes that text in any encoding of ASCII's family has no use for.
-_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\v\f\r\x1b")
+_CONTROLS = tuple(bytes([code]) for code in range(32) if code not in b"\t\n\v\f\r\x1b")
 
 # What the unpacking modules raise on damaged input; besides, OSError without a number.
 _DAMAGE = (
@@ -115,7 +115,8 @@ def opened(
     """
     with contextlib.ExitStack() as stack:
         raw = stack.enter_context(path.open("rb"))
-        layer = _Layer(raw, path, lambda: progress(raw.tell()))
+        tell = raw.tell if raw.seekable() else lambda: 0  # a pipe has no places
+        layer = _Layer(raw, path, lambda: progress(tell()))
         stack.callback(layer.close)
         archives: list[_Archive] = []
         for _ in range(_MOST_LAYERS):
@@ -124,7 +125,7 @@ def opened(
                 if words := foreign(layer.head) or ("" if encoding else no_text(layer.head)):
                     raise UnusableFileError(f"{layer.name} is {words}")
                 break
-            layer = _Layer(inner, path, lambda: progress(raw.tell()), name)
+            layer = _Layer(inner, path, lambda: progress(tell()), name)
             stack.callback(layer.close)
         else:
             raise UnusableFileError(
@@ -201,7 +202,7 @@ def _inner(
             if head.startswith(mark):
                 return stack.enter_context(unpack(io.BufferedReader(layer, 1 << 16))), ""
         if head.startswith(_ZIP):
-            if layer.stream is not raw:
+            if layer.stream is not raw or not raw.seekable():
                 raise UnusableFileError(f"{path} holds a zip archive; unpack it first")
             found: _Archive = _Zip(stack.enter_context(zipfile.ZipFile(raw)), path, member)
         elif _is_tar(head):
@@ -246,12 +247,9 @@ def no_text(head: bytes) -> str:
     if max(zeros) > 0.7 and min(zeros) < 0.3:
         order = "be" if zeros[0] > zeros[1] else "le"
         return f"UTF-16 text without a byte-order mark (utf-16-{order}); save the file as UTF-8"
-    if sum(map(head.count, _CONTROLS_EACH)) > 0.1 * len(head):
+    if sum(map(head.count, _CONTROLS)) > 0.1 * len(head):
         return "of an unknown binary kind, no text"
     return ""
-
-
-_CONTROLS_EACH = tuple(bytes([code]) for code in _CONTROLS)
 
 
 class _Archive:

@@ -24,6 +24,7 @@ _SHAPING_TAG = re.compile(
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 # Dumps escape what was escaped; more rounds than this are no accident of a dump.
 _MOST_ESCAPES = 5
+_PATH = re.compile(r"\b[A-Za-z]:\\|\\\\")
 # Amazon's marks for a video and for a product named in a review.
 _VIDEO = re.compile(r"\[\[VIDEO_?ID:[^\[\]]{0,100}\]\]")
 _PRODUCT = re.compile(r"\[\[ASIN:\s*\w{10}\s*([^\[\]]{0,300})\]\]")
@@ -57,6 +58,8 @@ def clean(text: str) -> str:
     Markup and entities may be escaped, once or several times. The words stay as they are.
     """
     text = clean_unicode(text)
+    if "\\" in text:
+        text = _unescape_backslashes(text)
     if "<" in text:
         text = _TAG.sub("", _BREAK.sub("\n", _COMMENT.sub("", text)))
     if "&" in text:
@@ -72,6 +75,13 @@ def clean(text: str) -> str:
         text = _ASCII_CONTROL.sub("", text)
     text = _BLANKS.sub("\n\n", _SPACES.sub(" ", text))
     return text.strip()
+
+
+def _unescape_backslashes(text: str) -> str:
+    """Undoes how the csv files of ``yelp_review_full`` write line ends and quotation marks."""
+    text = text.replace('\\""', '"')
+    # A text with line ends of its own, or with a path such as C:\new, means the letters.
+    return text if "\n" in text or _PATH.search(text) else text.replace("\\n", "\n")
 
 
 def unescape(text: str) -> str:

@@ -5,7 +5,9 @@ import gzip
 import io
 import json
 import lzma
+import os
 import tarfile
+import threading
 import zipfile
 
 import pytest
@@ -212,3 +214,20 @@ def test_generate_reads_what_collect_would(tmp_path):
     }.items():
         (tmp_path / name).write_bytes(content)
         assert [review.review_id for review in records.read_reviews(tmp_path / name)] == ["r1"]
+
+
+def test_a_pipe_can_be_read(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_bytes(gzip.compress(TEXT)))
+    writer.start()
+    assert read(path) == TEXT
+    writer.join()
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "spiece.model", "empty.json"])
+def test_what_is_no_tokenizer_is_named(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"" if name == "empty.json" else b"<html>")
+    with pytest.raises(ValueError, match=f"{name} is no tokenizer"):
+        session.counter(100, path)
