@@ -101,6 +101,25 @@ def statuses(path: Path) -> dict[bytes, str]:
     return found
 
 
+def filtered_rows(path: Path, done: dict[bytes, str]) -> Iterator[LedgerRow]:
+    """Yields the rows that stand as filtered, without parsing the others.
+
+    Args:
+        path: the ledger.
+        done: its statuses.
+    """
+    if FILTERED not in done.values():
+        return
+    found: dict[str, LedgerRow] = {}
+    with path.open("rb") as stream:
+        for line in stream:
+            if line.endswith(b"\n") and (_scan(line) or (b"", FILTERED))[1] == FILTERED:
+                row = LedgerRow.from_json(files.parse_object(line))
+                if done.get(bytes.fromhex(row.key)) == FILTERED:
+                    found[row.key] = row
+    yield from found.values()
+
+
 _INTERNED = {OK: OK, FAILED: FAILED, FILTERED: FILTERED}
 _START = re.compile(rb'\{"key": "([0-9a-f]{64})", ')
 _STATUS, _END = b'"status": "', b'"}\n'

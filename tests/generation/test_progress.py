@@ -212,3 +212,59 @@ def test_evaluate_tells_how_it_ended(serve, tmp_path):
     assert "is in the way" in str(run(server, "blocked").exception)
     assert "--split is 'tset'" in str(run(server, "split", "--split", "tset").exception)
     assert server.counts()["asked"] == {}
+
+
+@pytest.mark.parametrize(
+    ("script", "more", "code", "words"),
+    [
+        ({"key": "right"}, [], 2, "check the key"),
+        ({}, ["--model", "scriptd"], 2, "no model 'scriptd'"),
+        ({}, ["--reviews", "gone.jsonl"], 2, "gone.jsonl does not exist"),
+        ({"moved": "http://127.0.0.1:9/v1"}, [], 2, "set --base-url"),
+        ({}, ["--omit", "temprature"], 2, "--omit names 'temprature'; use some of temperature"),
+        ({"quota_after": 0}, [], 1, "add credit"),
+        ({}, ["--base-url", "http://127.0.0.1:9/v1"], 1, "is http://127.0.0.1:9/v1 running?"),
+    ],
+)
+def test_faults_end_a_command_in_one_line(
+    serve, write_reviews, options, capsys, monkeypatch, script, more, code, words
+):
+    """2 where the command or its input is to blame, 1 where the service is."""
+    from fsa_jax.cli.main import fsa_main
+
+    task = options(write_reviews(3))
+    command = ["fsa", "generate", "--reviews", str(task.reviews), "--output-dir", str(task.folder)]
+    command += ["--teacher", "t", "--backend", "openai", "--model", "scripted", "--attempts", "1"]
+    monkeypatch.setattr(sys, "argv", [*command, "--base-url", serve(**script).url, *more])
+    with pytest.raises(SystemExit) as ended:
+        fsa_main()
+    assert ended.value.code == code
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    assert words in last
+
+
+def test_answers_that_older_rules_rejected_are_not_asked_again(
+    serve, write_reviews, options, choice
+):
+    """They are paid: an older ledger's ``eos`` was no done answer, its thinking was one."""
+    server = serve()
+    task = options(write_reviews(5))
+    session.generate(choice(server), task, quiet=True)
+    rows = list(ledger.rows(task.files.ledger))
+    old = {"status": "filtered", "reason": "finish_reason: eos", "finish_reason": "eos"}
+    changes = [old, old | {"response": f"<think>hm</think>{rows[1].response}"}]
+    changes += [old | {"finish_reason": "length", "reason": "length"}, old | {"response": None}]
+    changed = [
+        dataclasses.replace(row, **change) for row, change in zip(rows, changes, strict=False)
+    ]
+    task.files.ledger.write_text("".join(f"{row.to_json()}\n" for row in [*changed, *rows[4:]]))
+    again = session.generate(choice(server), task, quiet=True)
+    assert again.statuses == {"ok": 8, "filtered": 2}
+    assert (again.kept, again.written) == (10, 0)
+    assert set(server.counts()["asked"].values()) == {1}
+    last = {row.key: row for row in ledger.rows(task.files.ledger)}
+    assert [last[row.key].response for row in rows[:2]] == [row.response for row in rows[:2]]
+    size = task.files.ledger.stat().st_size
+    session.generate(choice(server), task, quiet=True)
+    assert task.files.ledger.stat().st_size == size
