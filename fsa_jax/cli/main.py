@@ -35,7 +35,18 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(typer.core.TyperGroup):
+class _Group(typer.core.TyperGroup):
+    """A group whose commands end in words where typer itself would only say "Aborted"."""
+
+    def invoke(self, ctx):
+        """Runs a command; the end of a file that came too early is a fault of the input."""
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise ValueError(f"a file ends too early ({error or 'no more bytes'})") from error
+
+
+class _LazyGroup(_Group):
     """A group that imports a command's module only when that command is run."""
 
     def list_commands(self, ctx) -> list[str]:
@@ -72,6 +83,7 @@ def _fsa() -> None:
 
 
 t5x = typer.Typer(
+    cls=_Group,
     no_args_is_help=True,
     add_completion=False,
     help="Train, evaluate and infer from gin files. FSA_TRACEBACK=1 shows tracebacks.",

@@ -11,6 +11,8 @@ import warnings
 
 import pytest
 
+from fsa_jax.cli import main
+
 BIN = pathlib.Path(sys.executable).parent
 SETTINGS = {
     "T5Config.vocab_size": "1024",
@@ -240,3 +242,31 @@ def test_dry_run_says_in_one_line_that_a_step_does_not_fit(tmp_path):
     assert "does not fit a device: Ran out of memory" in done.stderr
     assert "raise MICRO_BATCHES" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (EOFError("Compressed file ended"), 2, "a file ends too early (Compressed file ended)"),
+        (EOFError(), 2, "a file ends too early"),
+        (NotADirectoryError("x is no folder"), 2, "x is no folder"),
+        (ConnectionError("the service is gone"), 1, "the service is gone"),
+    ],
+)
+@pytest.mark.parametrize("app", ["fsa", "t5x"])
+def test_no_fault_is_told_as_aborted(app, error, code, words, monkeypatch, capsys):
+    def fail(*arguments, **more):
+        raise error
+
+    if app == "fsa":
+        monkeypatch.setattr("fsa_jax.cli.students.report", lambda: fail())
+        monkeypatch.setattr(sys, "argv", ["fsa", "report"])
+    else:
+        monkeypatch.setattr(main, "_load", fail)
+        monkeypatch.setattr(sys, "argv", ["t5x", "train", "--gin_file=x.gin"])
+    with pytest.raises(SystemExit) as ended:
+        getattr(main, f"{app}_main")()
+    assert ended.value.code == code
+    told = capsys.readouterr().err
+    assert told.startswith("error: ")
+    assert words in told
