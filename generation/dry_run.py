@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from generation import files, ledger
+from fsa_jax.runtime import files
+from generation import ledger
 from generation.prompting import Message
 from generation.records import read_reviews
 from generation.review_ids import Register

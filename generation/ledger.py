@@ -22,7 +22,7 @@ from typing import Any
 
 import filelock
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.records import FAILED, FILTERED, OK, LedgerRow, Review
 
 SYNC_SECONDS = 5.0

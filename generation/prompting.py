@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from fsa_jax.opinions.corpus import DOMAINS
-from generation import files
+from fsa_jax.runtime import files
 from generation.records import Review
 
 KINDS = ("anl", "rw")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fsa_jax.opinions.corpus import DOMAINS
-from generation import files
+from fsa_jax.runtime import files
 
 OK, FAILED, FILTERED = "ok", "failed", "filtered"
 STATUSES = (OK, FAILED, FILTERED)

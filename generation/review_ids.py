@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.records import Review
 
 

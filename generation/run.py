@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import files, ledger, quality, review_ids
+from fsa_jax.runtime import files
+from generation import ledger, quality, review_ids
 from generation.progress import Progress, Verdict, judge
 from generation.prompting import Prompt
 from generation.records import FAILED, FILTERED, OK, LedgerRow, Review, clean_unicode, read_reviews

@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import files, ledger
+from fsa_jax.runtime import files
+from generation import ledger
 
 _LEDGER = re.compile(r"ledger-(\d{5})-of-(\d{5})\.jsonl")
 

@@ -118,6 +118,7 @@ def save_spec(spec: Spec, overwrite: bool = False) -> Path:
         FileExistsError: The name is taken.
         FileNotFoundError: `FSA_DATA_DIR` is unset, or a file is missing.
     """
+    from fsa_jax.runtime.files import write_json
     from fsa_jax.runtime.locations import data_root
 
     path = data_root() / "benchmarks" / f"{spec.name}.json"
@@ -127,10 +128,7 @@ def save_spec(spec: Spec, overwrite: bool = False) -> Path:
         raise FileExistsError(f"{spec.name} is a task of the project: choose another name")
     files = {split: str(Path(file).expanduser().resolve()) for split, file in spec.files.items()}
     content = dataclasses.asdict(dataclasses.replace(spec, files=files))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
-    partial.replace(path)
+    write_json(path, content)
     return path
 
 

@@ -26,6 +26,7 @@ from sentencepiece import sentencepiece_model_pb2
 from seqio import vocabularies as seqio_vocabularies
 
 from fsa_jax.opinions.corpus import NEWLINE, SENTINELS
+from fsa_jax.runtime.files import atomic_file
 
 DEFAULT_VOCABULARY = "gs://t5-data/vocabs/cc_all.32000/sentencepiece.model"
 NEWLINE_PIECE = f"▁{NEWLINE}"
@@ -195,10 +196,8 @@ def _read_url(source: str) -> bytes:
             f"vocabulary {source} cannot be read ({error}): set FSA_VOCABULARY to the path of a "
             "SentencePiece model on disk"
         ) from error
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    partial = cached.with_suffix(f".{os.getpid()}.partial")
-    partial.write_bytes(content)
-    partial.replace(cached)
+    with atomic_file(cached) as stream:
+        stream.write(content)
     return content
 
 

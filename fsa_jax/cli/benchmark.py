@@ -1,7 +1,7 @@
 """The commands `fsa benchmark` and `fsa score`."""
 
+import io
 import json
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -174,15 +174,14 @@ def _with_file(path: Path | None, work: Callable[[Any], Any]) -> Any:
     """Runs some work with a file to write, which gets its name only when the work is done."""
     if path is None:
         return work(None)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("w", encoding="utf-8") as file:
-            result = work(file)
-        partial.replace(path)
-        return result
-    finally:
-        partial.unlink(missing_ok=True)
+    from fsa_jax.runtime.files import atomic_file
+
+    with atomic_file(path) as stream:
+        file = io.TextIOWrapper(stream, encoding="utf-8")
+        result = work(file)
+        file.flush()
+        file.detach()  # who opened the stream closes it
+    return result
 
 
 def _write(path: Path, lines: Any) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from fsa_jax.data.providers import check_rows
 from fsa_jax.huggingface import weights
 from fsa_jax.model import layers, network
 from fsa_jax.opinions.corpus import NEWLINE, SENTINELS
+from fsa_jax.runtime import files
 
 _ADDED_PIECE = re.compile(r"▁?(<extra_id_\d+>|\[NL\])")
 
@@ -62,24 +62,18 @@ def export(
     tokenizer = _tokenizer(model)
     check_rows(len(tokenizer), rows)
 
-    output_dir.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{output_dir.name}.", dir=output_dir.parent))
-    try:
-        partial.chmod(0o755)
-        tokenizer.save_pretrained(partial)
-        (partial / "spiece.model").write_bytes(model)
+    with files.atomic_folder(output_dir.parent, output_dir.name) as work:
+        folder = work / output_dir.name
+        tokenizer.save_pretrained(folder)
+        (folder / "spiece.model").write_bytes(model)
         tensors = _to_hf(params, config, rows)
-        safetensors.numpy.save_file(tensors, partial / weights.WEIGHTS, metadata={"format": "pt"})
-        (partial / weights.WEIGHTS).chmod(0o644)  # safetensors makes it readable to the owner alone
-        _write_json(partial / "config.json", _hf_config(config, rows))
-        _write_json(partial / "generation_config.json", _generation_config(max_length))
+        safetensors.numpy.save_file(tensors, folder / weights.WEIGHTS, metadata={"format": "pt"})
+        (folder / weights.WEIGHTS).chmod(0o644)  # safetensors makes it readable to the owner alone
+        _write_json(folder / "config.json", _hf_config(config, rows))
+        _write_json(folder / "generation_config.json", _generation_config(max_length))
         card = model_card(output_dir.name, config, rows, facts or {})
-        (partial / "README.md").write_text(card, encoding="utf-8")
-        if output_dir.exists():
-            shutil.rmtree(output_dir)
-        partial.rename(output_dir)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        files.replace_folder(folder, output_dir)
     return output_dir
 
 

@@ -22,6 +22,7 @@ mpl.use("agg")
 
 import matplotlib.pyplot as plt
 
+from fsa_jax.runtime import files
 from fsa_jax.runtime.run_directory import RunDirectory
 
 _STYLE = """
@@ -111,10 +112,7 @@ def write_report(
         _predictions(runs, examples),
         "</html>",
     ]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = output.with_name(f".{output.name}.tmp")
-    temporary.write_text("\n".join(parts), encoding="utf-8")
-    temporary.replace(output)
+    files.write_text(output, "\n".join(parts))
 
 
 def print_scores(runs: Sequence[Run]) -> None:

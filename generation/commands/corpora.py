@@ -38,7 +38,7 @@ def corpus_export(
     ] = HELD_OUT,
 ) -> None:
     """Write the good rows of ledgers as Parquet or JSON lines; needs no TensorFlow."""
-    from generation import files
+    from fsa_jax.runtime import files
     from generation.corpus import export
 
     files.refuse_existing(output, overwrite)
@@ -55,7 +55,8 @@ def corpus_stats(
     ] = None,
 ) -> None:
     """Describe a corpus: lengths, opinions, sentiment by rating, what failed."""
-    from generation import dry_run, files
+    from fsa_jax.runtime import files
+    from generation import dry_run
     from generation.corpus import build, stats
 
     model = build.default_vocabulary(vocabulary)
@@ -117,7 +118,7 @@ def corpus_import(
 
 
 def _print_outcome(outcome: Any, output_dir: Path) -> None:
-    from generation import files
+    from fsa_jax.runtime import files
 
     rows = []
     for config, counts in sorted(outcome.counts.items()):

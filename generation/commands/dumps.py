@@ -85,7 +85,7 @@ def reviews_collect(
     overwrite: Annotated[bool, typer.Option(help="Replace the output file.")] = False,
 ) -> None:
     """Collect reviews from the original dumps: join, clean, filter, sample."""
-    from generation import files
+    from fsa_jax.runtime import files
     from generation.reviews import cleaning, collecting, session
 
     files.refuse_existing(output, overwrite)

@@ -24,7 +24,7 @@ def humaneval_export(
     overwrite: Annotated[bool, typer.Option(help="Replace the three files.")] = False,
 ) -> None:
     """Write blinded tasks and their labelling interface, with the paper's six scores."""
-    from generation import files
+    from fsa_jax.runtime import files
     from generation.evaluation import human
 
     if output.suffix != ".json":
@@ -60,7 +60,7 @@ def humaneval_report(
     output: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
 ) -> None:
     """Print each teacher's scores, win rate, and how far annotators agree."""
-    from generation import files
+    from fsa_jax.runtime import files
     from generation.evaluation import human_report
 
     summary = human_report.report(annotations, key)

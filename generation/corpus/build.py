@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fsa_jax.opinions.corpus import DRAW_FILE, HELD_OUT, NAME, VERSION
-from generation import files
+from fsa_jax.runtime import files
 from generation.corpus import tfds_files
 from generation.corpus.records import Counts, Example, Sorter, Splitter
 

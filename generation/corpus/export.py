@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.corpus.from_ledgers import LedgerReader
 from generation.corpus.records import Sorter, Splitter
 

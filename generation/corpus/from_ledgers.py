@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import files, ledger, quality
+from fsa_jax.runtime import files
+from generation import ledger, quality
 from generation.corpus import build as building
 from generation.corpus.records import Example
 from generation.records import OK, LedgerRow

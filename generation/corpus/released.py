@@ -11,7 +11,8 @@ from typing import IO, Any
 
 from fsa_jax.opinions import analyses
 from fsa_jax.opinions.corpus import DOMAINS
-from generation import files, quality
+from fsa_jax.runtime import files
+from generation import quality
 from generation.corpus import build as building
 from generation.corpus.records import Example
 from generation.lexicon import knowledge

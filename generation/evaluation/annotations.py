@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.evaluation.human import CRITERIA
 
 NAMES = tuple(criterion.name for criterion in CRITERIA)

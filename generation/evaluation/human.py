@@ -18,7 +18,8 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from fsa_jax.opinions.corpus import DOMAINS
-from generation import files, quality
+from fsa_jax.runtime import files
+from generation import quality
 from generation.corpus.from_ledgers import LedgerReader
 from generation.records import FAILED, FILTERED, LedgerRow
 

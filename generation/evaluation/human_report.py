@@ -6,7 +6,7 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.evaluation.agreement import krippendorff_alpha
 from generation.evaluation.annotations import NAMES, Judgement, Judgements, read
 from generation.evaluation.human import load_key

@@ -18,7 +18,8 @@ from fsa_jax.opinions.questions import CLASSIFICATIONS, Question, data_set_of, q
 from fsa_jax.opinions.scoring.llm_answers import read_label
 from fsa_jax.opinions.sentences import Sentence
 from fsa_jax.opinions.units import Unit, gold_units
-from generation import files, ledger, run
+from fsa_jax.runtime import files
+from generation import ledger, run
 from generation.prompting import Prompt
 from generation.records import Review
 from generation.run_folder import RunFolder

@@ -19,7 +19,8 @@ from typing import IO
 
 import numpy as np
 
-from generation import files, review_ids
+from fsa_jax.runtime import files
+from generation import review_ids
 from generation.records import Review
 from generation.reviews import cleaning
 from generation.reviews.sources import Candidate, Dropped

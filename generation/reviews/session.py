@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fsa_jax.opinions.corpus import DOMAINS
-from generation import dry_run, files
+from fsa_jax.runtime import files
+from generation import dry_run
 from generation.reviews import cleaning, collecting, sources, tables
 
 

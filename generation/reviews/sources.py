@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import files, packed
+from fsa_jax.runtime import files
+from generation import packed
 from generation.reviews import cleaning, stars, tables
 
 Progress = Callable[[int], None]

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import files, packed
+from fsa_jax.runtime import files
+from generation import packed
 
 # csv refuses fields longer than 128 KiB; reviews may be.
 csv.field_size_limit(1 << 27)

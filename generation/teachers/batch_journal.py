@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.prompting import Prompt
 from generation.records import Review
 from generation.teachers.base import Request

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.run_folder import RunFolder, Shard
 from generation.teachers import batch_faults, faults, pacing
 from generation.teachers.base import Answer, Request, ServiceError, Spec

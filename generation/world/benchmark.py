@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.world.sentences import HARD_KINDS, Opinion, Sentence, Speaker
 
 DATASETS = {

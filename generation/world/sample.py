@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.lexicon import writing
 from generation.records import Review
 from generation.world.benchmark import write_benchmark

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from generation import files
+from fsa_jax.runtime import files
 
 
 def train_vocabulary(texts: Iterable[str], path: Path, pieces: int = 1000) -> int:

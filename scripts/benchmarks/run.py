@@ -18,6 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from fsa_jax.runtime import files
+
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "docs" / "benchmarks.md"
 RESULTS = ROOT / "docs" / "benchmarks.json"
@@ -183,8 +185,8 @@ def main() -> None:
             "machine": machine(),
             "date": date.today().isoformat(),
         }
-        write(RESULTS, json.dumps(results, indent=1) + "\n")
-        write(REPORT, report(results))
+        files.write_text(RESULTS, json.dumps(results, indent=1) + "\n")
+        files.write_text(REPORT, report(results))
     print(f"written: {REPORT.relative_to(ROOT)}")
 
 
@@ -201,14 +203,6 @@ def report(results: Mapping[str, Any]) -> str:
             parts += [section(results[name])]
             parts += [f"Measured {results[name]['date']} on {results[name]['machine']}.", ""]
     return "\n".join(parts)
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    path.parent.mkdir(exist_ok=True)
-    unfinished = path.with_suffix(path.suffix + ".tmp")
-    unfinished.write_text(text)
-    unfinished.replace(path)
 
 
 if __name__ == "__main__":

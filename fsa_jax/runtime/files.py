@@ -1,6 +1,8 @@
-"""Reading JSON lines with errors that name the place.
+"""Reading JSON lines with errors that name the place, and writing files whole or not at all.
 
-And writing files so that no half-written one is ever seen.
+A file is written under a hidden name beside its own, which it gets when it is finished: nobody
+meets a half-written one, whatever happens. Files of a bucket (`gs://…`) are written likewise where
+`etils` is installed, as JAX has it.
 """
 
 import contextlib
@@ -10,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -113,11 +116,22 @@ def _full_disk_in_words(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a temporary neighbour of ``path`` for writing bytes.
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Opens a hidden neighbour of ``path`` for writing bytes.
 
-    On success it takes the name ``path``.
+    At the end it takes the name ``path``; if the writing fails, it goes away.
+
+    Args:
+        path: a local path, or one of a bucket. Folders above it are made.
     """
+    name = os.fspath(path)
+    opened = _in_bucket(name) if "://" in name else _on_disk(Path(name))
+    with opened as stream:
+        yield stream
+
+
+@contextlib.contextmanager
+def _on_disk(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
     try:
@@ -133,18 +147,35 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Writes ``value`` as indented JSON, atomically."""
+@contextlib.contextmanager
+def _in_bucket(name: str) -> Iterator[IO[bytes]]:
+    from etils import epath
+
+    path = epath.Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with partial.open("wb") as stream:
+            yield stream
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes ``text`` as UTF-8, atomically; see ``atomic_file``."""
     with atomic_file(path) as stream:
-        stream.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+        stream.write(text.encode())
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes ``value`` as indented JSON, atomically; see ``atomic_file``."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextlib.contextmanager
 def atomic_folder(parent: Path, name: str = "work") -> Iterator[Path]:
-    """Makes a hidden working folder inside ``parent``.
-
-    The end removes it (or what the caller left of it) at the end.
-    """
+    """Makes a hidden working folder inside ``parent``; what is left of it goes away at the end."""
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=parent))
     os.chmod(folder, 0o777 & ~_umask())
