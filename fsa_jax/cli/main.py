@@ -131,7 +131,7 @@ def train(
     from fsa_jax.runtime.run_directory import RunDirectory
 
     process.set_up()
-    from fsa_jax.training import loop
+    from fsa_jax.training import loop, seeds
 
     config = gin.get_configurable(loop.RunConfig)()
     if dry_run:
@@ -143,7 +143,10 @@ def train(
         config = dataclasses.replace(config, profile_steps=_steps(profile_steps))
     if hosts.is_first():
         RunDirectory(config.model_dir).write_config(gin.config_str())
-    loop.train(config)
+    if config.seeds:
+        seeds.train_seeds(config, config.seeds)
+    else:
+        loop.train(config)
 
 
 @t5x.command("eval", context_settings=_SETTINGS)

@@ -94,6 +94,7 @@ class TrainBatches:
       host_count: number of shares.
       use_cached: read the task's SeqIO cache.
       window: how many examples are packed together, at most.
+      table: the tokens, where somebody has read them already.
 
     Attributes:
       table: the tokens.
@@ -120,6 +121,7 @@ class TrainBatches:
         host_count: int = 1,
         use_cached: bool = False,
         window: int = 1024,
+        table: TokenTable | None = None,
     ):
         if batch_size < 1 or batch_size % host_count:
             raise ValueError(
@@ -130,7 +132,7 @@ class TrainBatches:
         self._batch_size, self._pack = batch_size, pack
         self._host_index, self._host_count = host_index, host_count
         self._shuffle, self._seed = shuffle, seed
-        self.table = read_tokens(
+        self.table = table or read_tokens(
             mixture_or_task_name, split, task_feature_lengths, use_cached=use_cached, seed=seed
         )
         self.num_examples = len(self.table)
@@ -266,7 +268,9 @@ def _resolve_lengths(
     return resolved
 
 
-def open_batches(data: DataConfig, split: str, seed: int, shuffle: bool) -> TrainBatches:
+def open_batches(
+    data: DataConfig, split: str, seed: int, shuffle: bool, table: TokenTable | None = None
+) -> TrainBatches:
     """Opens this host's share of the endless training batches, or of one pass in order.
 
     Args:
@@ -274,6 +278,7 @@ def open_batches(data: DataConfig, split: str, seed: int, shuffle: bool) -> Trai
       split: A split of it.
       seed: Decides the order.
       shuffle: Endless and shuffled; otherwise one pass in order.
+      table: The tokens, where somebody has read them already.
     """
     return TrainBatches(
         data.mixture_or_task_name,
@@ -287,4 +292,5 @@ def open_batches(data: DataConfig, split: str, seed: int, shuffle: bool) -> Trai
         host_index=jax.process_index(),
         host_count=jax.process_count(),
         use_cached=data.use_cached,
+        table=table,
     )

@@ -91,11 +91,26 @@ def evaluate_task(
     Raises:
       ValueError: The task has no such split.
     """
-    if split not in task.splits:
-        raise ValueError(
-            f"task {task.name} has no split {split!r}; it has {', '.join(task.splits)}"
-        )
     examples = read_examples(task, split, use_cached)
+    return evaluate_examples(params, config, task, examples, decoding)
+
+
+def evaluate_examples(
+    params: Any,
+    config: T5Config,
+    task: seqio.Task,
+    examples: Sequence[dict[str, Any]],
+    decoding: DecodingConfig,
+) -> TaskResult:
+    """Lets the student answer examples and scores the answers.
+
+    Args:
+      params: The student's parameters, unstacked or stacked as ``config`` says.
+      config: The student.
+      task: The examples' task.
+      examples: Of ``read_examples``.
+      decoding: How to decode; scored tasks (label words) do not decode.
+    """
     vocabulary = task.output_features["targets"].vocabulary
     if task.score_metric_fns:
         return _score(params, config, task, examples, decoding)

@@ -360,6 +360,11 @@ def find_checkpoint(
     return RunDirectory(path).choose(step)
 
 
+def seed_directory(model_dir: str | os.PathLike[str], seed: int) -> RunDirectory:
+    """Returns the run directory of one seed of a run of several seeds."""
+    return RunDirectory(absolute(model_dir) / f"seed_{seed}")
+
+
 def step_of(checkpoint: epath.Path) -> int:
     """Returns the step in a checkpoint's name; 0 where somebody gave it another name."""
     step = checkpoint.name.removeprefix(f"{PREFIX}_")

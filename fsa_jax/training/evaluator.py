@@ -1,8 +1,10 @@
 """Evaluation within a run: loss over a split, and the metrics of the run's tasks."""
 
+import copy
 from typing import Any
 
 import numpy as np
+import seqio
 
 from fsa_jax.data.batches import DataConfig, TrainBatches, open_batches
 from fsa_jax.decoding import answering
@@ -42,10 +44,17 @@ class Evaluator:
         self._program, self._model = program, model
         self._run = run
         self._data, self._config, self._monitor = data, evaluation, monitor
-        self._batches: TrainBatches | None = None
+        self._batches: list[TrainBatches] = []  # opened once, for all runs that share it
+        self._examples: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self._tasks = (
             answering.evaluated_tasks(data.mixture_or_task_name) if evaluation.metrics else []
         )
+
+    def for_run(self, run: RunDirectory, monitor: Monitor) -> "Evaluator":
+        """The same evaluator for another run directory; what was read of the data is shared."""
+        twin = copy.copy(self)
+        twin._run, twin._monitor = run, monitor
+        return twin
 
     def run(self, params: Any, step: int) -> dict[str, float]:
         """Returns the loss of the evaluation split and the metrics, averaged over tasks."""
@@ -67,8 +76,9 @@ class Evaluator:
         """
         found = []
         for task in self._tasks:
-            result = answering.evaluate_task(
-                params, self._model, task, split, self._config.decoding, self._data.use_cached
+            examples = self._read(task, split)
+            result = answering.evaluate_examples(
+                params, self._model, task, examples, self._config.decoding
             )
             if hosts.is_first():
                 name = self._run.name(task.name, split if final else None)
@@ -79,11 +89,18 @@ class Evaluator:
         names = set.intersection(*(set(metrics) for metrics in found)) if found else set()
         return {name: float(np.mean([m[name] for m in found])) for name in sorted(names)}
 
+    def _read(self, task: seqio.Task, split: str) -> list[dict[str, Any]]:
+        key = (task.name, split)
+        if key not in self._examples:
+            self._examples[key] = answering.read_examples(task, split, self._data.use_cached)
+        return self._examples[key]
+
     def _loss(self, params: Any, step: int) -> dict[str, float]:
-        if self._batches is None:
-            self._batches = open_batches(self._data, self._config.split, seed=0, shuffle=False)
+        if not self._batches:
+            opened = open_batches(self._data, self._config.split, seed=0, shuffle=False)
+            self._batches.append(opened)
         sums = {"loss": 0.0, "tokens": 0.0, "correct": 0.0}
-        for i, (batch, _) in enumerate(self._batches):
+        for i, (batch, _) in enumerate(self._batches[0]):
             if i == self._config.loss_batches:
                 break
             part = self._program.evaluate(params, partitioning.put_batch(batch, self._program.mesh))

@@ -52,6 +52,7 @@ class RunConfig:
       parallel: How devices share the work.
       loss: Kind of cross-entropy.
       seed: Of weights, order of examples and dropout.
+      seeds: Instead of one: several, trained as one program (``seeds.py``).
       log_period: Steps between log lines.
       profile_steps: First and last step to write a profiler trace of, under ``profile/``.
       hooks: What else to do beside the updates (``hooks.py``).
@@ -69,6 +70,7 @@ class RunConfig:
     parallel: ParallelConfig = dataclasses.field(default_factory=ParallelConfig)
     loss: LossConfig = dataclasses.field(default_factory=LossConfig)
     seed: int = 0
+    seeds: tuple[int, ...] | None = None
     log_period: int = 50
     profile_steps: tuple[int, int] | None = None
     hooks: Sequence[Hook] = ()
@@ -97,7 +99,7 @@ def train(config: RunConfig) -> dict[str, float]:
     epoch_steps = math.ceil(
         batches.num_examples / batches.examples_per_row / config.data.batch_size
     )
-    steps = _count_steps(config, epoch_steps)
+    steps = count_steps(config, epoch_steps)
 
     # ------------------------------------------------------------------ program
     schedule = config.learning_rate(steps=steps)
@@ -117,18 +119,18 @@ def train(config: RunConfig) -> dict[str, float]:
     state, place, lines = _restore(config, program, saved)
     if place:
         batches.restore(place)
-    _write_manifest(run, config, batches, steps)
-    lines.append(_describe(config, program, batches, epoch_steps, steps))
+    write_manifest(run, config, batches, steps)
+    lines.append(describe(config, program, batches, epoch_steps, steps))
 
     # ------------------------------------------------------------------ hooks
     first, key = int(state.step), jax.random.key(config.seed + 1)
     with contextlib.ExitStack() as stack:
-        progress = stack.enter_context(_reported(run, first, steps))
-        monitor = stack.enter_context(_monitor(run, config, batches, steps, first, lines))
+        progress = stack.enter_context(reported(run, first, steps))
+        monitor = stack.enter_context(open_monitor(run, config, batches, steps, first, lines))
         evaluator = Evaluator(program, config.model, run, config.data, config.evaluation, monitor)
         finite = run_hooks.FiniteCheck(batches, saved)
         log = run_hooks.Log(config.log_period, schedule, started)
-        hooks = [finite, log, *_own_hooks(config, run, saved, evaluator, epoch_steps)]
+        hooks = [finite, log, *own_hooks(config, run, saved, evaluator, epoch_steps)]
         for hook in hooks:
             stack.callback(hook.close)
             hook.start(first)
@@ -155,7 +157,7 @@ def train(config: RunConfig) -> dict[str, float]:
             for hook in due:
                 hook.act(moment)
             results = moment.results or results
-        return results | _final_scores(saved, evaluator, state, config.evaluation.final_splits)
+        return results | final_scores(saved, evaluator, state, config.evaluation.final_splits)
 
 
 def _open_data(config: RunConfig, mesh: jax.sharding.Mesh) -> TrainBatches:
@@ -166,7 +168,7 @@ def _open_data(config: RunConfig, mesh: jax.sharding.Mesh) -> TrainBatches:
     return open_batches(data, data.split, config.seed, shuffle=True)
 
 
-def _count_steps(config: RunConfig, epoch_steps: int) -> int:
+def count_steps(config: RunConfig, epoch_steps: int) -> int:
     """Updates of the whole run."""
     steps = config.total_steps
     if steps is None:
@@ -193,7 +195,7 @@ def _restore(
     return state, place, lines
 
 
-def _own_hooks(
+def own_hooks(
     config: RunConfig, run: RunDirectory, saved: Checkpoints, evaluator: Evaluator, epoch_steps: int
 ) -> list[Hook]:
     """Traces, evaluations and checkpoints, and the hooks of the user."""
@@ -210,7 +212,7 @@ def _own_hooks(
     return hooks + [run_hooks.Guarded(hook, saved) for hook in config.hooks]
 
 
-def _final_scores(
+def final_scores(
     saved: Checkpoints, evaluator: Evaluator, state: Any, splits: Sequence[str]
 ) -> dict[str, float]:
     """Scores the best checkpoint on the final splits, as ``<split>/<metric>``."""
@@ -236,16 +238,16 @@ def _stop(saved: Checkpoints, state: Any, place: dict[str, int], monitor: Monito
 
 
 @dataclasses.dataclass
-class _Progress:
+class Progress:
     """How far a run is, for its status."""
 
     step: int
 
 
 @contextlib.contextmanager
-def _reported(run: RunDirectory, first: int, steps: int) -> Iterator[_Progress]:
+def reported(run: RunDirectory, first: int, steps: int) -> Iterator[Progress]:
     """Keeps ``status.json``: running, and at the end how it ended."""
-    progress = _Progress(first)
+    progress = Progress(first)
 
     def report(state: State, reason: str = "") -> None:
         if hosts.is_first():
@@ -267,20 +269,35 @@ def _reported(run: RunDirectory, first: int, steps: int) -> Iterator[_Progress]:
 
 
 @contextlib.contextmanager
-def _monitor(
+def open_monitor(
     run: RunDirectory,
     config: RunConfig,
     batches: TrainBatches,
     steps: int,
     first_step: int,
     lines: Sequence[str],
+    *,
+    peak: float | None = None,
+    shown: bool = True,
 ) -> Iterator[Monitor]:
-    """Opens the monitor, which begins by saying ``lines``."""
+    """Opens the monitor, which begins by saying ``lines``.
+
+    Args:
+      run: The run directory.
+      config: The run.
+      batches: Its data.
+      steps: Updates of the whole run.
+      first_step: Updates made before this start.
+      lines: What to say first.
+      peak: FLOP/s of all devices together; None measures it.
+      shown: Whether to print, besides writing files.
+    """
     work = flops.train_flops(
         config.model, config.data.batch_size, batches.lengths["inputs"], batches.lengths["targets"]
     )
-    peak = flops.matmul_peak(config.model.dtype) * jax.device_count()
-    monitor = Monitor(run, steps, first_step, work, peak, write=hosts.is_first())
+    peak = peak or flops.matmul_peak(config.model.dtype) * jax.device_count()
+    first = hosts.is_first()
+    monitor = Monitor(run, steps, first_step, work, peak, write=first, show=first and shown)
     try:
         for line in lines:
             monitor.say(line)
@@ -289,9 +306,7 @@ def _monitor(
         monitor.close()
 
 
-def _write_manifest(
-    run: RunDirectory, config: RunConfig, batches: TrainBatches, steps: int
-) -> None:
+def write_manifest(run: RunDirectory, config: RunConfig, batches: TrainBatches, steps: int) -> None:
     """Keeps what it takes to repeat the run, and what readers of the run ask for."""
     if hosts.is_first():
         run.write_manifest(
@@ -307,7 +322,7 @@ def _write_manifest(
         )
 
 
-def _describe(
+def describe(
     config: RunConfig, program: Program, batches: TrainBatches, epoch_steps: int, steps: int
 ) -> str:
     """One line on the size of the model and the shape of its food."""

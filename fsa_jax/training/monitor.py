@@ -38,7 +38,8 @@ class Monitor:
       first_step: Updates made before this start.
       flops_per_step: Model FLOPs of one update, over all devices.
       peak_flops: Measured peak of all devices together, FLOP/s.
-      write: Whether this host writes files and prints; the others only count.
+      write: Whether this host writes files; the others only count.
+      show: Whether it prints as well; None: where it writes.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class Monitor:
         flops_per_step: float,
         peak_flops: float,
         write: bool,
+        show: bool | None = None,
     ):
         self._total, self._flops, self._peak = total_steps, flops_per_step, peak_flops
         self._run, self._write = run, write
+        self._shown = write if show is None else show
         self._writers: dict[str, Any] = {}
         self._started = self._window_start = time.perf_counter()
         self._busy = self._paused = self._wait_before = 0.0
@@ -60,7 +63,7 @@ class Monitor:
         self._bar: Progress | None = None
         if write:
             self._json = run.open_training_log()
-            if self._console.is_terminal:
+            if self._shown and self._console.is_terminal:
                 self._bar = Progress(
                     *(TextColumn(column) for column in _COLUMNS),
                     BarColumn(bar_width=20),
@@ -74,7 +77,7 @@ class Monitor:
 
     def say(self, line: str) -> None:
         """Prints one line above the progress."""
-        if self._write:
+        if self._shown:
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def count(self, examples: int, target_tokens: int) -> None:

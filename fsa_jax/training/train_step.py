@@ -145,6 +145,40 @@ def gradients(
     return jax.tree.map(lambda g: g / tokens, grads), metrics
 
 
+def update(
+    state: TrainState,
+    batch: Batch,
+    rng: jax.Array,
+    config: T5Config,
+    optimizer: optax.GradientTransformation,
+    loss_config: LossConfig,
+    micro_batches: int = 1,
+    shards: int = 1,
+) -> tuple[TrainState, Metrics]:
+    """Makes one update.
+
+    Args:
+      state: The train state.
+      batch: See ``loss_sums``.
+      rng: The run's key of the dropout.
+      config: The network, dropout included.
+      optimizer: Clips by itself.
+      loss_config: The loss.
+      micro_batches: Parts that the batch is computed in, one after the other.
+      shards: Number of devices that split the batch.
+
+    Returns:
+      The new state, and the metrics of ``gradients`` with ``grad_norm`` and ``param_norm``.
+    """
+    # A key per step, not a chain of keys: resuming needs the seed alone.
+    rng = jax.random.fold_in(rng, state.step)
+    grads, metrics = gradients(state.params, batch, rng, config, loss_config, micro_batches, shards)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    metrics |= {"grad_norm": optax.global_norm(grads), "param_norm": optax.global_norm(params)}
+    return TrainState(state.step + 1, params, opt_state), metrics
+
+
 def check_batch_size(batch_size: int, mesh: Mesh, micro_batches: int) -> None:
     """Raises ValueError where devices and micro-batches cannot share ``batch_size`` rows."""
     devices = mesh.shape["data"]
@@ -207,16 +241,8 @@ def make_program(
     rows = partitioning.batch_sharding(mesh)
 
     def step(state: TrainState, batch: Batch, rng) -> tuple[TrainState, Metrics]:
-        # A key per step, not a chain of keys: resuming needs the seed alone.
-        rng = jax.random.fold_in(rng, state.step)
         with mesh, nn.logical_axis_rules(rules):
-            grads, metrics = gradients(
-                state.params, batch, rng, config, loss_config, micro_batches, shards
-            )
-        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
-        metrics |= {"grad_norm": optax.global_norm(grads), "param_norm": optax.global_norm(params)}
-        return TrainState(state.step + 1, params, opt_state), metrics
+            return update(state, batch, rng, config, optimizer, loss_config, micro_batches, shards)
 
     def evaluate(params, batch: Batch) -> Metrics:
         with mesh, nn.logical_axis_rules(rules):

@@ -1,0 +1,166 @@
+"""Seeds in one program are what they would be alone."""
+
+import dataclasses
+import functools
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+import seqio
+import tensorflow as tf
+
+from fsa_jax.data.batches import DataConfig
+from fsa_jax.decoding.search import DecodingConfig
+from fsa_jax.model.network import T5Config
+from fsa_jax.runtime.run_directory import RunDirectory, seed_directory
+from fsa_jax.training import hooks, loop, optimizers, schedules, seeds
+from fsa_jax.training.config import CheckpointConfig, EvaluationConfig
+
+VOCABULARY = seqio.ByteVocabulary(extra_ids=0)
+FEATURES = {name: seqio.Feature(VOCABULARY, add_eos=True) for name in ("inputs", "targets")}
+WORDS = ["good", "bad", "fine", "poor"]
+MODEL = T5Config(264, 16, 2, 8, 32, 1, 1, dropout_rate=0.1)
+SEEDS = (3, 5, 8, 13, 21, 34, 55, 89)
+
+
+def _examples(split, shuffle_files=False, seed=None):
+    words = [WORDS[i % len(WORDS)] for i in range(48 if split == "train" else 8)]
+    return tf.data.Dataset.from_tensor_slices(
+        {"inputs": [f"{word} {i}" for i, word in enumerate(words)], "targets": words}
+    )
+
+
+def _exact(targets, predictions):
+    hits = [t == p for t, p in zip(targets, predictions, strict=True)]
+    return {"f1": 100.0 * float(np.mean(hits))}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def task():
+    """A task that asks for the first word of its input."""
+    name = "echo_for_seeds"
+    seqio.TaskRegistry.add(
+        name,
+        source=seqio.FunctionDataSource(_examples, splits=("train", "validation", "test")),
+        preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
+        output_features=FEATURES,
+        metric_fns=[_exact],
+    )
+    yield name
+    seqio.TaskRegistry.remove(name)
+
+
+def settings(task, folder, **more):
+    config = loop.RunConfig(
+        MODEL,
+        str(folder),
+        DataConfig(task, {"inputs": None, "targets": None}, batch_size=8, pack=False),
+        optimizers.adamw,
+        functools.partial(schedules.linear, peak=1e-2),
+        total_steps=20,
+        evaluation=EvaluationConfig(
+            period=10,
+            metrics=True,
+            decoding=DecodingConfig(max_length=8),
+            best_metric="f1",
+            final_splits=("test",),
+        ),
+        checkpoint=CheckpointConfig(period=10, keep=1),
+        log_period=1,
+    )
+    return dataclasses.replace(config, **more)
+
+
+class Spy(hooks.Hook):
+    """Keeps what the updates of a run were made of."""
+
+    every = 1
+
+    def __init__(self):
+        self.seen = []
+
+    def act(self, moment):
+        ids = moment.info.example_ids.tolist()
+        self.seen.append((str(moment.run), moment.step, ids, int(moment.state.step)))
+
+
+def losses(run):
+    return [row["loss"] for row in run.training_rows()]
+
+
+def test_seeds_together_equal_seeds_alone(task, tmp_path):
+    together, apart = Spy(), Spy()
+    chosen = SEEDS[:3]
+    scores = seeds.train_seeds(settings(task, tmp_path / "all", hooks=[together]), chosen)
+    for seed in chosen:
+        run = seed_directory(str(tmp_path / "alone"), seed)
+        config = settings(task, run, seed=seed, hooks=[apart])
+        alone = loop.train(config)
+        mine = seed_directory(str(tmp_path / "all"), seed)
+        np.testing.assert_allclose(losses(mine), losses(run), atol=1e-4)
+        assert mine.best_step() == run.best_step()
+        assert scores[seed] == pytest.approx(alone, abs=1e-3)
+        assert mine.manifest() == run.manifest()
+        assert mine.status() == run.status()
+        assert mine.evaluations().keys() == run.evaluations().keys()
+    # The same examples in the same order, and dropout of the same keys: the seed and the step.
+    by_run = {}
+    for folder, step, ids, updates in together.seen:
+        by_run.setdefault(RunDirectory(folder).path.name, []).append((step, ids, updates))
+    for folder, step, ids, updates in apart.seen:
+        assert by_run[RunDirectory(folder).path.name].pop(0) == (step, ids, updates)
+    orders = {str(ids) for _, step, ids, _ in apart.seen if step == 1}
+    assert len(orders) == len(chosen)
+
+
+def test_the_seeds_axis_uses_all_devices(task, tmp_path):
+    assert jax.device_count() == 8
+    assert seeds.seeds_mesh(8).size == 8
+    assert seeds.seeds_mesh(10).size == 5
+    assert seeds.seeds_mesh(3).size == 3
+    config = settings(task, tmp_path)
+    stacked = seeds.Stacked(config, config.optimizer(learning_rate=1e-3), seeds.seeds_mesh(8))
+    spread = stacked.put({"a": np.arange(16.0).reshape(8, 2)})["a"]
+    assert len({shard.device for shard in spread.addressable_shards}) == 8
+    parts = stacked.unstack({"a": spread})
+    np.testing.assert_array_equal([part["a"] for part in parts], np.arange(16.0).reshape(8, 2))
+
+
+class Kill(hooks.Hook):
+    every = 1
+
+    def act(self, moment):
+        if moment.step == 13 and moment.run.path.name == "seed_5":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_stopped_seeds_go_on_as_if_nothing_had_been(task, tmp_path, capsys):
+    chosen = SEEDS[:2]
+    with pytest.raises(SystemExit) as stop:
+        seeds.train_seeds(settings(task, tmp_path / "halves", hooks=[Kill()]), chosen)
+    assert stop.value.code == 3
+    for seed in chosen:
+        assert seed_directory(str(tmp_path / "halves"), seed).status().state == "stopped"
+    # One seed was saved once more than the other, as a kill between the two would leave them.
+    gone = seed_directory(str(tmp_path / "halves"), 5).checkpoint(13)
+    gone.rmtree()
+    again = seeds.train_seeds(settings(task, tmp_path / "halves"), chosen)
+    assert "resuming all seeds" in capsys.readouterr().out
+    assert again == seeds.train_seeds(settings(task, tmp_path / "whole"), chosen)
+    for seed in chosen:
+        halves, whole = (seed_directory(str(tmp_path / f), seed) for f in ("halves", "whole"))
+        assert losses(halves) == losses(whole)
+
+
+@pytest.mark.parametrize(
+    ("more", "chosen", "message"),
+    [
+        ({}, (3, 3), "give different numbers"),
+        ({"checkpoint": CheckpointConfig(resume_path="x")}, (3, 4), "RESUME_CHECKPOINT_PATH"),
+    ],
+)
+def test_settings_that_do_not_fit_several_seeds_are_refused(task, tmp_path, more, chosen, message):
+    with pytest.raises(ValueError, match=message):
+        seeds.train_seeds(settings(task, tmp_path, **more), chosen)
