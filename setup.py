@@ -35,6 +35,8 @@ setup(
     package_dir=_GIN_PACKAGES,
     package_data={
         "": ["*.gin"],
+        "fsa_jax.experiments": ["declared/*.yaml"],
+        "fsa_jax.experiments.report": ["page.css", "page.js"],
         "generation.evaluation": ["*.yaml"],
         "generation.lexicon": ["*.yaml"],
         "generation.world": ["*.yaml"],
@@ -58,9 +60,11 @@ setup(
         "orbax-checkpoint>=0.12",
         "orjson>=3.10",
         "py3langid>=0.3",
+        "pyarrow>=20.0",
         "pyyaml>=6.0",
         "rich>=14.0",
         "safetensors>=0.6",
+        "scipy>=1.14",
         "sentencepiece>=0.2.1",
         "seqio>=0.0.20",
         "tensorboard>=2.20",  # clu imports it without asking for it

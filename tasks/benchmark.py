@@ -4,7 +4,7 @@ Splits of the FSA tasks: `train`, `validation`, `test` (the reported one: the or
 the hard samples together), `test_original` and `test_hard`. Examples carry `id, text, gold` (JSON)
 and the flags `implicit, multiple, hard` (-1: not annotated) through to the postprocessor. A name
 may end with a percentage of the training data (`tsa_rest14_p25`); a smaller part lies in a larger
-one.
+one. Each of the paper's seeds has a draw of its own besides (`tsa_rest14_p25_s42`).
 """
 
 import functools
@@ -15,14 +15,12 @@ from collections.abc import Callable, Sequence
 
 import seqio
 
-from fsa_jax.opinions.data_sets import DATA_SETS, DataSet, sentences_of
+from fsa_jax.opinions.data_sets import DATA_SETS, PERCENTAGES, SEEDS, DataSet, sentences_of
 from fsa_jax.opinions.questions import Question, about_sentence
 from fsa_jax.opinions.scoring.rows import make_metric, make_postprocess
 from fsa_jax.opinions.sentences import Sentence
 from fsa_jax.opinions.units import Kind, linearize
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
-
-PERCENTAGES = (1, 2, 5, 10, 20, 25, 50, 75)
 
 
 def example_row(sentence: Sentence, kind: Kind, hard: bool) -> dict[str, str | int]:
@@ -51,7 +49,9 @@ def question_features(question: Question) -> dict[str, str | int]:
     }
 
 
-def read_rows(split: str, data_set: DataSet, percentage: int = 100) -> Rows:
+def read_rows(
+    split: str, data_set: DataSet, percentage: int = 100, seed: int | None = None
+) -> Rows:
     """Returns the examples of a split.
 
     Args:
@@ -59,22 +59,26 @@ def read_rows(split: str, data_set: DataSet, percentage: int = 100) -> Rows:
         data_set: The data set.
         percentage: How much of the train split to draw, rounded up; the sentences with the smallest
             hashes of their ids.
+        seed: Draws another part; None for the one that all share.
     """
     sentences = sentences_of(data_set, split)
     if percentage < 100 and split == "train":
-        sentences = draw_fraction(sentences, percentage)
+        sentences = draw_fraction(sentences, percentage, seed)
     return [example_row(sentence, data_set.kind, hard) for sentence, hard in sentences]
 
 
-def draw_fraction(sentences: list[tuple[Sentence, bool]], percentage: int) -> list:
+def draw_fraction(
+    sentences: list[tuple[Sentence, bool]], percentage: int, seed: int | None = None
+) -> list[tuple[Sentence, bool]]:
     """Draws a part of the sentences in their order; a smaller part lies in every larger one."""
     count = math.ceil(len(sentences) * percentage / 100)
-    ranked = sorted(range(len(sentences)), key=lambda i: _rank(sentences[i][0].id))
+    ranked = sorted(range(len(sentences)), key=lambda i: _rank(sentences[i][0].id, seed))
     return [sentences[index] for index in sorted(ranked[:count])]
 
 
-def _rank(name: str) -> bytes:
-    return hashlib.sha256(f"fraction:{name}".encode()).digest()
+def _rank(name: str, seed: int | None) -> bytes:
+    draw = "fraction" if seed is None else f"fraction {seed}"
+    return hashlib.sha256(f"{draw}:{name}".encode()).digest()
 
 
 def add_task(
@@ -109,3 +113,6 @@ def register() -> None:
         for percentage in PERCENTAGES:
             read = functools.partial(read_rows, data_set=data_set, percentage=percentage)
             add_task(f"{name}_p{percentage}", read, splits, data_set.kind)
+            for seed in SEEDS:
+                draw = functools.partial(read, seed=seed)
+                add_task(f"{name}_p{percentage}_s{seed}", draw, splits, data_set.kind)

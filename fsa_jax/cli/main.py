@@ -32,6 +32,11 @@ _COMMANDS = {
     "predict": ("fsa_jax.cli.students", "predict", "Let a student answer your own text."),
     "export": ("fsa_jax.cli.students", "export", "Export a student to Hugging Face."),
     "report": ("fsa_jax.cli.students", "report", "Draw runs and scores as one HTML page."),
+    "experiment": (
+        "fsa_jax.cli.experiments",
+        "experiment",
+        "Plan, run and report a table or a figure as one thing.",
+    ),
 }
 
 

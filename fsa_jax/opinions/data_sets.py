@@ -15,6 +15,9 @@ from fsa_jax.opinions.units import ASA, QUAD, TSA, Kind
 from fsa_jax.runtime.locations import data_root
 
 HARD = "hard_test"
+# Parts of a train split that have names, and the paper's ten seeds, each with draws of its own.
+PERCENTAGES = (1, 2, 5, 10, 20, 25, 50, 75)
+SEEDS = (42, 52, 62, 72, 82, 142, 152, 162, 172, 182)
 _LAYOUTS = {
     "fsa": "fsa/{atsa,acsa}/{rest14,laptop14,rest16,laptop16}/{train,dev,test,hard_test}.json",
     "asqp": "asqp/{rest15,rest16}/{train,dev,test}.txt",

@@ -12,18 +12,23 @@ from generation.commands import flags, printing
 
 def sample(
     output_dir: Annotated[
-        Path, typer.Option(help="Data root to fill: reviews.jsonl, fsa/…, vocabulary.model.")
+        Path, typer.Option(help="Data root to fill: reviews.jsonl, fsa/…, vocabulary.model, ….")
     ],
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     reviews: Annotated[
         int, typer.Option(help="Number of reviews; half restaurants, half laptops.", min=2)
     ] = 4000,
     overwrite: Annotated[bool, typer.Option(help="Write into a folder that is not empty.")] = False,
+    scheme: Annotated[
+        str, typer.Option(help="Stars of the reviews: R12421, R11111, R00100, or a,b,c,d,e.")
+    ] = "R11111",
 ) -> None:
-    """Write the sample world: made-up reviews, a benchmark, a vocabulary."""
+    """Write the sample world: made-up reviews, benchmarks, a vocabulary."""
+    from generation.reviews.collecting import scheme_weights
     from generation.world.sample import write_sample
 
-    counts = write_sample(output_dir, seed=seed, reviews=reviews, overwrite=overwrite)
+    weights = None if scheme == "R11111" else scheme_weights(scheme)
+    counts = write_sample(output_dir, seed, reviews, overwrite, weights)
     printing.table(f"Sample world in {output_dir}", ("what", "number"), counts.items())
     printing.next_step(
         f"fsa generate --teacher lexicon --prompt anl,rw --reviews {output_dir}/reviews.jsonl "

@@ -112,7 +112,7 @@ def write_benchmark(folder: Path, seed: int, sizes: dict[str, int] | None = None
             rng = random.Random(f"{seed} benchmark {name} {split}")
             sentences = draw_split(domain, split, size, rng)
             if dataset.endswith("16"):
-                sentences = [_without_conflict(sentence) for sentence in sentences]
+                sentences = [without_conflict(sentence) for sentence in sentences]
             path = folder / task / dataset / f"{split}.json"
             text = json.dumps(
                 to_items(sentences, task, dataset, split), ensure_ascii=False, indent=1
@@ -123,7 +123,7 @@ def write_benchmark(folder: Path, seed: int, sizes: dict[str, int] | None = None
     return counts
 
 
-def _without_conflict(sentence: Sentence) -> Sentence:
+def without_conflict(sentence: Sentence) -> Sentence:
     """Splits a conflict into its two opinions.
 
     That is because the data sets of 2016 know no such polarity.

@@ -1,7 +1,8 @@
 """Writes whole sample reviews: a few sentences of one mood, and stars that follow from them."""
 
+import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fsa_jax.opinions.corpus import DOMAINS
 from generation.records import Review
@@ -32,3 +33,29 @@ def draw_reviews(count: int, seed: int) -> Iterator[tuple[Review, list[Sentence]
             sentences.append(speaker.sentence(_MOODS[stars], "explicit"))
         text = " ".join(sentence.text for sentence in sentences)
         yield Review(f"sample-{seed}-{index:06d}", domain, float(stars), text, "sample"), sentences
+
+
+def draw_by_stars(count: int, seed: int, weights: Sequence[float]) -> list[Review]:
+    """Draws reviews whose stars are weighted, half of them from each domain.
+
+    A weight multiplies the natural share of its stars, as a sampling scheme's does.
+
+    Args:
+        count: number of reviews.
+        seed: same seed, same reviews.
+        weights: of one to five stars; not all zero.
+    """
+    rng = random.Random(f"{seed} stars {weights}")
+    largest = max(weights)
+    kept: dict[str, list[Review]] = {"restaurant": [], "laptop": []}
+    for block in itertools.count(1):
+        # A larger count begins with the reviews of a smaller one: each block adds to the pool.
+        pool = (review for review, _ in draw_reviews(block * count, seed))
+        for review in itertools.islice(pool, (block - 1) * count, None):
+            chance = weights[int(review.rating) - 1] / largest
+            if rng.random() < chance and len(kept[review.domain]) < -(-count // 2):
+                kept[review.domain].append(review)
+        if all(len(reviews) >= count // 2 for reviews in kept.values()):
+            break
+    pairs = zip(kept["restaurant"], kept["laptop"], strict=False)
+    return [review for pair in pairs for review in pair][:count]

@@ -8,9 +8,10 @@ import pytest
 import sentencepiece
 import typer.testing
 
+from fsa_jax.opinions.readers import read_file
 from generation import records
 from generation.world.benchmark import DATASETS, SIZES
-from generation.world.reviews import draw_reviews
+from generation.world.reviews import draw_by_stars, draw_reviews
 from generation.world.sample import write_sample
 from generation.world.sentences import KINDS, Speaker
 
@@ -143,6 +144,41 @@ def test_one_seed_one_world(world, tmp_path):
     assert digests(tmp_path / "same") == digests(world)
     write_sample(tmp_path / "other", seed=4, reviews=300)
     assert not set(digests(tmp_path / "other").values()) & set(digests(world).values())
+
+
+def test_quads_are_read_back_without_faults(world):
+    files = [*(world / "asqp").rglob("*.txt"), *(world / "acos").rglob("*.tsv")]
+    assert len(files) == 4 * 3
+    for file in files:
+        sentences, problems = read_file(file)
+        assert not [problem for problem in problems if not problem.repaired]
+        opinions = [opinion for sentence in sentences for opinion in sentence.opinions]
+        assert len(opinions) > len(sentences) > 50
+        assert {opinion.target is None for opinion in opinions} == {True, False}
+        assert {opinion.polarity for opinion in opinions} <= {"positive", "negative", "neutral"}
+
+
+def test_instructions_have_right_answers(world):
+    rows = [json.loads(line) for line in (world / "instructions" / "sample.jsonl").open()]
+    assert len(rows) == 600
+    assert len({row["instruction"] for row in rows}) == 6
+    counted = [row for row in rows if row["instruction"].startswith("How many words")]
+    assert all(row["output"] == str(len(row["input"].split())) for row in counted)
+
+
+def test_scheme_weighs_stars_and_leaves_the_rest_of_the_world(world, tmp_path):
+    write_sample(tmp_path, seed=3, reviews=301, weights=(0, 0, 1, 0, 0))
+    drawn = list(records.read_reviews(tmp_path / "reviews.jsonl"))
+    assert len(drawn) == 301
+    assert {review.rating for review in drawn} == {3.0}
+    assert collections.Counter(review.domain for review in drawn)["laptop"] == 150
+    for name in ("vocabulary.model", "fsa/atsa/rest14/test.json"):
+        assert (tmp_path / name).read_bytes() == (world / name).read_bytes()
+    natural = collections.Counter(review.rating for review, _ in draw_reviews(3000, 5))
+    weighted = collections.Counter(r.rating for r in draw_by_stars(3000, 5, (1, 2, 4, 2, 1)))
+    for stars, weight in ((2.0, 2), (3.0, 4), (4.0, 2)):
+        ratio = (weighted[stars] / weighted[5.0]) / (natural[stars] / natural[5.0])
+        assert ratio == pytest.approx(weight, rel=0.2)
 
 
 def test_folder_in_use_is_refused(tmp_path):

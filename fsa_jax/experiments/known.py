@@ -1,0 +1,98 @@
+"""Names that a declaration may use: tasks, teachers, schemes, numbers of reviews.
+
+Told without SeqIO, so that a declaration is checked at once.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from fsa_jax.opinions.data_sets import DATA_SETS, PERCENTAGES, SEEDS
+
+__all__ = ["PERCENTAGES", "SCHEMES", "SEEDS"]
+TEACHERS = ("llama2_7b", "mixtral_8x7b", "gpt35", "lexicon")
+SCHEMES = ("R12421", "R11111", "R00100")
+DOMAINS = ("restaurant", "laptop")
+_COUNT = re.compile(r"(\d+)([km]?)")
+_UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
+_ZERO_SHOT = {"tsa": "tsc", "asa": "asc"}
+
+
+def near(name: str, wanted: Iterable[str]) -> str:
+    """Returns ``; did you mean …?`` with the names that come near, or nothing."""
+    found = difflib.get_close_matches(name, [str(x) for x in wanted], n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
+def data_root() -> Path | None:
+    """The folder named by ``FSA_DATA_DIR``, where that is set and there."""
+    value = os.environ.get("FSA_DATA_DIR", "")
+    root = Path(value).expanduser() if value else None
+    return root if root is not None and root.is_dir() else None
+
+
+def zero_shot_of(task: str) -> str | None:
+    """Returns the data set of a zero-shot task; None where the task is fine-tuned on."""
+    for kind, classified in _ZERO_SHOT.items():
+        if task.startswith(f"{classified}_"):
+            return f"{kind}_{task.removeprefix(f'{classified}_')}"
+    return None
+
+
+def tasks() -> list[str]:
+    """Returns the benchmark's tasks, the zero-shot ones, and those that the user registered."""
+    found = list(DATA_SETS)
+    for name, data_set in DATA_SETS.items():
+        kind, _, rest = name.partition("_")
+        if data_set.form == "fsa":
+            found.append(f"{_ZERO_SHOT[kind]}_{rest}")
+    root = data_root()
+    if root is not None:
+        found += sorted(path.stem for path in (root / "benchmarks").glob("*.json"))
+    return found
+
+
+def check_teacher(teacher: str) -> None:
+    """Refuses a teacher who is neither known nor has a corpus in ``$FSA_DATA_DIR``.
+
+    Raises:
+      ValueError: The message says how to make a corpus of one's own.
+    """
+    own = set()
+    root = data_root()
+    for folder in (root / "understanding").glob("*") if root is not None else ():
+        for prompt in ("anl", "rw"):
+            name, found, _ = folder.name.rpartition(f"_{prompt}_")
+            own |= {name} if found else set()
+    if teacher not in own.union(TEACHERS):
+        raise ValueError(
+            f"unknown teacher {teacher!r}{near(teacher, {*TEACHERS, *own})}; a teacher of your own "
+            f"is known by the corpus: `fsa generate --teacher {teacher} …`, then `fsa corpus build`"
+        )
+
+
+def read_count(value: Any) -> int | None:
+    """Reads a number of reviews: 1000, 100k, 1m; None or ``all`` stand for all.
+
+    Raises:
+      ValueError: It is no number.
+    """
+    if value is None or value == "all":
+        return None
+    match = _COUNT.fullmatch(str(value).lower())
+    if not match or int(match[1]) == 0:
+        raise ValueError(f"reviews is {value!r}: a number such as 5000, 100k or 1m is expected")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def count_name(count: int | None) -> str:
+    """Writes a number of reviews as names do: 500, 1k, 2500, 100k, 1m; None is ``all``."""
+    if count is None:
+        return "all"
+    for unit, letter in ((1_000_000, "m"), (1_000, "k")):
+        if count % unit == 0:
+            return f"{count // unit}{letter}"
+    return str(count)

@@ -1,0 +1,41 @@
+"""Reports of an experiment: Markdown, CSV, LaTeX, figures, and one page that holds all of it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fsa_jax.experiments.planning import Plan
+from fsa_jax.experiments.report import figures, page, text
+from fsa_jax.experiments.store import Store, whole
+from fsa_jax.experiments.tables import Table, make_table
+from fsa_jax.experiments.testing import with_tests
+
+
+def write_reports(
+    plan: Plan, store: Store, folder: Path, failures: Mapping[str, str] | None = None
+) -> tuple[Table, Path]:
+    """Writes ``table.md``, ``table.csv``, ``table.tex``, ``figure.png`` and ``index.html``.
+
+    Args:
+      plan: The plan.
+      store: Where the scores are.
+      folder: Where to write; each file is whole or as it was.
+      failures: Why stages failed in this run, by their keys.
+
+    Returns:
+      The table, and the path of the page.
+    """
+    table = with_tests(make_table(plan, store.read(plan.experiment.name), failures))
+    picture = figures.draw(table)
+    curves = figures.draw_curves(table)
+    contents: dict[str, bytes] = {
+        "table.md": text.markdown(table).encode(),
+        "table.tex": text.latex(table).encode(),
+        "figure.png": picture,
+        "index.html": page.html_page(table, picture, curves).encode(),
+    }
+    for name, content in contents.items():
+        with whole(folder / name) as temporary:
+            temporary.write_bytes(content)
+    with whole(folder / "table.csv") as temporary:
+        text.write_table_csv(table, temporary)
+    return table, folder / "index.html"

@@ -1,0 +1,190 @@
+"""Plans: which stages there are, what their keys follow from, what they ask for."""
+
+import json
+
+import pytest
+
+from fsa_jax.experiments import planning, scale
+from fsa_jax.experiments.stages import in_order, lacking, levels
+
+
+def plan_of(engine, experiment, folder, at=scale.FULL):
+    return planning.plan(experiment, at, engine, folder)
+
+
+def test_systems_share_what_they_have_in_common(make_plan):
+    found = make_plan()
+    kinds = [stage.kind for stage in found.stages]
+    assert kinds.count("data") == 1
+    assert kinds.count("pretrain") == 1
+    assert kinds.count("finetune") == 4
+    places = {stage.key: i for i, stage in enumerate(found.stages)}
+    assert all(places[n.key] < places[s.key] for s in found.stages for n in s.needs)
+    assert [len(level) for level in levels(found.stages)] == [1, 3, 2]
+    tuned = [s for s in found.stages if s.kind == "finetune" and len(s.needs) == 2]
+    assert all(
+        f"--gin.INITIAL_CHECKPOINT_PATH={s.needs[0].folder}/run" in s.commands[0].arguments
+        for s in tuned
+    )
+    assert len(tuned) == 2
+
+
+def test_key_follows_from_settings_data_and_code_but_not_from_the_place(
+    engine, declare, tmp_path, monkeypatch
+):
+    def keys(text, folder=tmp_path / "a"):
+        found = plan_of(engine, declare(text), folder)
+        return {stage.name: stage.key for stage in found.stages if stage.kind == "finetune"}
+
+    text = """
+        tasks: [tsa_rest14]
+        seeds: [42]
+        systems: [{name: plain, size: tiny, learning_rate: {finetune: RATE}}]
+    """
+    first = keys(text.replace("RATE", "0.001"))
+    assert keys(text.replace("RATE", "0.001"), tmp_path / "b") == first
+    assert keys(text.replace("RATE", "0.002")) != first
+    file = tmp_path / "data" / "fsa" / "atsa" / "rest14" / "train.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("[]")
+    monkeypatch.setenv("FSA_DATA_DIR", str(tmp_path / "data"))
+    with_data = keys(text.replace("RATE", "0.001"))
+    assert with_data != first
+    monkeypatch.setattr(planning.versions, "code_version", lambda folder: "0.2+fff")
+    assert keys(text.replace("RATE", "0.001")) not in (with_data, first)
+
+
+def test_all_seeds_are_one_program_where_the_engine_can(engine, declare, tmp_path):
+    def commands(macros):
+        engine.macros["finetune"] = engine.macros["finetune"] | macros
+        found = plan_of(engine, declare(), tmp_path)
+        stage = next(s for s in found.stages if s.kind == "finetune")
+        return [" ".join(c.arguments) for c in stage.commands], stage
+
+    apart, stage = commands(set())
+    assert [f"RANDOM_SEED={s} " in f"{c} " for s, c in zip((42, 52), apart, strict=True)] == [
+        True
+    ] * 2
+    together, same = commands({"RANDOM_SEEDS"})
+    assert len(together) == 1
+    assert "--gin.RANDOM_SEEDS=(42, 52)" in together[0]
+    assert stage.runs == same.runs == {42: "run/seed_42", 52: "run/seed_52"}
+
+
+def test_a_part_drawn_by_each_seed_is_a_task_of_its_own(engine, declare, tmp_path):
+    engine.macros["finetune"] = engine.macros["finetune"] | {"RANDOM_SEEDS"}
+    found = plan_of(
+        engine,
+        declare("""
+        tasks: [tsa_rest14]
+        seeds: [42, 52]
+        systems: [{name: plain, size: tiny, fraction: 25, draw: per_seed}]
+    """),
+        tmp_path,
+    )
+    words = [" ".join(c.arguments) for c in found.stages[-1].commands]
+    assert ["tsa_rest14_p25_s42" in words[0], "tsa_rest14_p25_s52" in words[1]] == [True, True]
+
+
+def test_what_is_declared_reaches_the_commands(engine, declare, tmp_path, monkeypatch):
+    monkeypatch.setenv("FSA_DATA_DIR", str(tmp_path))
+    found = plan_of(
+        engine,
+        declare("""
+        tasks: [tsa_rest14, tsc_rest14]
+        seeds: [42]
+        systems:
+          - name: mine
+            size: small
+            weights: "t5-{size}"
+            pretraining: distill
+            teacher: gpt35
+            prompts: anl
+            reviews: 10k
+            scheme: R00100
+            dropout: 0.1
+            optimizer: {pretrain: adamw}
+            learning_rate: {finetune: 0.001}
+            decoding: {num_beams: 4}
+            settings: {pretrain: {BATCH_SIZE: 8}, finetune: {LOG_PERIOD: 7}}
+    """),
+        tmp_path / "out",
+    )
+    pretrain, finetune, evaluate = found.stages
+    words = " ".join(pretrain.commands[0].arguments)
+    for setting in (
+        "MIXTURE_OR_TASK_NAME=distill_gpt35_anl_10k",
+        "DROPOUT_RATE=0.1",
+        "loop.train.optimizer=@optimizers.adamw",
+        "BATCH_SIZE=8",
+        "weights/t5-small",
+    ):
+        assert setting in words
+    assert "--gin_file=models/small.gin" in words
+    assert pretrain.environment["FSA_DATA_DIR"].endswith("schemes/R00100")
+    words = " ".join(finetune.commands[0].arguments)
+    for setting in ("schedules.linear.peak=0.001", "num_beams=4", "LOG_PERIOD=7", "RANDOM_SEED=42"):
+        assert setting in words
+    words = " ".join(evaluate.commands[0].arguments)
+    assert evaluate.kind == "evaluate"
+    assert f"CHECKPOINT_PATH={pretrain.folder}/run" in words.replace("{folder}", "")
+    assert pretrain.work.steps == 10 * 10_000 // 100
+    json.dumps(pretrain.recipe)
+
+
+def test_missing_data_name_the_command_that_makes_them(engine, declare, tmp_path, monkeypatch):
+    monkeypatch.setenv("FSA_DATA_DIR", str(tmp_path))
+    found = plan_of(
+        engine,
+        declare("""
+        tasks: [tsa_rest14]
+        systems:
+          - {name: a, weights: t5-base}
+          - {name: b, pretraining: distill, teacher: gpt35}
+          - {name: c, pretraining: dapt}
+    """),
+        tmp_path / "out",
+    )
+    lines = "\n".join(lacking(found.stages))
+    assert "gpt35_anl_restaurant/1.0.0/dataset_info.json and 3 more: `fsa generate" in lines
+    assert "hf download t5-base" in lines
+    assert "reviews.jsonl: `fsa reviews collect" in lines
+
+
+def test_tiny_keeps_the_graph_and_makes_its_own_data(engine, declare, tmp_path):
+    text = """
+        tasks: [tsa_rest14, tsc_rest14]
+        systems:
+          - {name: plain, weights: t5-base}
+          - {name: one, pretraining: distill, teacher: gpt35, weights: t5-base, reviews: 100k}
+          - {name: two, pretraining: distill, teacher: llama2_7b, weights: t5-base, reviews: 1m}
+          - {name: line, weights: t5-base, for_each: {fraction: [5, 10, 25, 50, 100]}}
+    """
+    found = plan_of(engine, declare(text), tmp_path, scale.TINY)
+    assert [s.name for s in found.experiment.systems] == [
+        "plain",
+        "one",
+        "two",
+        "line fraction=5",
+        "line fraction=25",
+        "line fraction=100",
+    ]
+    assert not lacking(found.stages)
+    assert all(len(system.seeds) == 2 for system in found.experiment.systems)
+    names = [stage.name for stage in found.stages if stage.kind == "pretrain"]
+    assert len(names) == 3  # the stand-in for t5-base, and two numbers of reviews
+    data = [stage for stage in found.stages if stage.kind == "data"]
+    assert all(stage in in_order(found.stages) for stage in data)
+    assert "fsa sample" in " ".join(data[0].commands[0].arguments)
+
+
+def test_student_without_anything_cannot_be_asked(engine, declare, tmp_path):
+    text = "{tasks: [tsc_rest14], systems: [{name: plain, size: tiny}]}"
+    found = plan_of(engine, declare(text), tmp_path)
+    assert found.answers[0].stage is None
+    assert "learns nothing" in found.answers[0].reason
+
+
+def test_unknown_scale():
+    with pytest.raises(ValueError, match="it is full or tiny"):
+        scale.read("huge")
