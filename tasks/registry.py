@@ -8,11 +8,12 @@ from tasks import benchmark, instructions, reviews, understanding, user_data, ze
 
 @functools.cache
 def register() -> None:
-    """Registers everything, the user's own benchmarks included; once, and without reading data."""
+    """Registers everything, the user's own benchmarks and teachers included; once, nothing read."""
     benchmark.register()
     zero_shot.register()
     reviews.register()
     instructions.register()
     for teacher in TEACHERS:
         understanding.register_teacher(teacher)
+    understanding.register_found()
     user_data.register()

@@ -12,6 +12,7 @@ the train split, as it did when they were made.
 
 import functools
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -25,10 +26,12 @@ from fsa_jax.opinions.corpus import (
     NAME,
     SIZES,
     SPLITS,
+    TEACHERS,
     VERSION,
     corpus_name,
     read_draw,
     size_name,
+    teachers_in,
 )
 from fsa_jax.runtime.locations import data_root
 from tasks.features import DISTILLATION_LENGTHS, OUTPUT_FEATURES, VOCABULARY, preprocessors
@@ -179,6 +182,18 @@ def _rate(task: seqio.Task) -> int:
     return task.num_input_examples("train")
 
 
+_FOUND: set[str] = set()
+
+
+def register_found() -> None:
+    """Registers the teachers that have a corpus in `$FSA_DATA_DIR`: by their folders, unread."""
+    root = os.environ.get("FSA_DATA_DIR")
+    if root:
+        for teacher in sorted(teachers_in(Path(root).expanduser()).difference(TEACHERS)):
+            register_teacher(teacher)
+            _FOUND.add(teacher)
+
+
 def register_teacher(teacher: str) -> None:
     """Registers the tasks and mixtures of a teacher.
 
@@ -193,6 +208,8 @@ def register_teacher(teacher: str) -> None:
     """
     if not teacher.replace("_", "").isalnum() or not teacher.isascii():
         raise ValueError(f"teacher name {teacher!r}: use letters, digits and _ only")
+    if teacher in _FOUND:
+        return
     if f"understanding_{teacher}_anl_restaurant" in seqio.TaskRegistry.names():
         raise ValueError(f"teacher {teacher} is already registered")
     task_sizes = sorted({*SIZES, *(size // 2 for size in SIZES)})

@@ -20,6 +20,7 @@ from pathlib import Path
 
 TEACHERS = ("llama2_7b", "mixtral_8x7b", "gpt35", "lexicon")
 DOMAINS = ("restaurant", "laptop")
+PROMPTS = ("anl", "rw")  # of what teachers write
 SPLITS = ("train", "validation")
 # The folder of the corpora in a data root, and their version.
 NAME, VERSION = "understanding", "1.0.0"
@@ -41,6 +42,17 @@ _HASHES = 2**64
 def corpus_name(teacher: str, prompt: str, domain: str) -> str:
     """Returns the name of a corpus, which is that of its folder."""
     return f"{teacher}_{prompt}_{domain}"
+
+
+def teachers_in(root: Path) -> set[str]:
+    """Returns the teachers that have a corpus in a data root, told by the folders' names."""
+    found = set()
+    for folder in (root / NAME).glob("*_*_*"):
+        for domain in DOMAINS:
+            teacher, _, prompt = folder.name.removesuffix(f"_{domain}").rpartition("_")
+            if teacher and prompt in PROMPTS and folder.name.endswith(f"_{domain}"):
+                found.add(teacher)
+    return found
 
 
 def size_name(reviews: int) -> str:

@@ -136,3 +136,18 @@ def test_importing_reads_nothing_and_is_quick():
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(found.stdout) < 2
+
+
+def test_each_seed_draws_a_part_of_its_own_and_smaller_parts_lie_in_larger_ones(
+    data_dir, benchmark_writer
+):
+    rows = [item(str(number), f"Sentence {number} .") for number in range(40)]
+    benchmark_writer(data_dir, "atsa/rest14", train=rows)
+
+    def drawn(name):
+        return [example["id"] for example in read(f"tsa_rest14{name}", "train")]
+
+    parts = {seed: drawn(f"_p25_s{seed}") for seed in (42, 52, 182)}
+    assert [len(part) for part in parts.values()] == [10, 10, 10]
+    assert len({tuple(part) for part in [*parts.values(), drawn("_p25")]}) == 4
+    assert set(parts[42]) < set(drawn("_p50_s42"))

@@ -4,6 +4,7 @@ import seqio
 import tensorflow_datasets as tfds
 
 import tasks
+from tasks import understanding
 from tasks.features import VOCABULARY
 
 LENGTHS = {"inputs": 256, "targets": 800}
@@ -116,3 +117,11 @@ def test_a_user_adds_a_teacher_by_one_call(data_dir, corpus_writer):
         tasks.register_teacher("my_llm")
     with pytest.raises(ValueError, match="letters, digits"):
         tasks.register_teacher("my-llm")
+
+
+def test_a_teacher_whose_corpus_is_there_is_known_without_a_call(data_dir, corpus_writer):
+    write_all(data_dir, corpus_writer, {"restaurant": 2, "laptop": 1}, teacher="found_llm")
+    understanding.register_found()
+    assert seqio.get_mixture_or_task("distill_found_llm_anl_rw").num_input_examples("train") == 6
+    tasks.register_teacher("found_llm")  # a program that registers it still runs
+    understanding.register_found()
