@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from fsa_jax.opinions import corpus
+from fsa_jax.opinions.corpus import SIZES, TEACHERS, size_name
 from fsa_jax.opinions.data_sets import DATA_SETS, PERCENTAGES, SEEDS
 
 __all__ = ["PERCENTAGES", "SCHEMES", "SEEDS"]
-TEACHERS = ("llama2_7b", "mixtral_8x7b", "gpt35", "lexicon")
 SCHEMES = ("R12421", "R11111", "R00100")
-DOMAINS = ("restaurant", "laptop")
 _COUNT = re.compile(r"(\d+)([km]?)")
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _ZERO_SHOT = {"tsa": "tsc", "asa": "asc"}
@@ -61,15 +61,11 @@ def check_teacher(teacher: str) -> None:
     Raises:
       ValueError: The message says how to make a corpus of one's own.
     """
-    own = set()
     root = data_root()
-    for folder in (root / "understanding").glob("*") if root is not None else ():
-        for prompt in ("anl", "rw"):
-            name, found, _ = folder.name.rpartition(f"_{prompt}_")
-            own |= {name} if found else set()
-    if teacher not in own.union(TEACHERS):
+    known = {*TEACHERS, *(corpus.teachers_in(root) if root is not None else ())}
+    if teacher not in known:
         raise ValueError(
-            f"unknown teacher {teacher!r}{near(teacher, {*TEACHERS, *own})}; a teacher of your own "
+            f"unknown teacher {teacher!r}{near(teacher, known)}; a teacher of your own "
             f"is known by the corpus: `fsa generate --teacher {teacher} …`, then `fsa corpus build`"
         )
 
@@ -78,21 +74,18 @@ def read_count(value: Any) -> int | None:
     """Reads a number of reviews: 1000, 100k, 1m; None or ``all`` stand for all.
 
     Raises:
-      ValueError: It is no number.
+      ValueError: It is none of those that mixtures are registered for.
     """
     if value is None or value == "all":
         return None
     match = _COUNT.fullmatch(str(value).lower())
-    if not match or int(match[1]) == 0:
-        raise ValueError(f"reviews is {value!r}: a number such as 5000, 100k or 1m is expected")
-    return int(match[1]) * _UNITS[match[2]]
+    count = int(match[1]) * _UNITS[match[2]] if match else 0
+    if count not in SIZES:
+        names = ", ".join(map(size_name, SIZES))
+        raise ValueError(f"reviews is {value!r}: it is all or one of {names}")
+    return count
 
 
 def count_name(count: int | None) -> str:
     """Writes a number of reviews as names do: 500, 1k, 2500, 100k, 1m; None is ``all``."""
-    if count is None:
-        return "all"
-    for unit, letter in ((1_000_000, "m"), (1_000, "k")):
-        if count % unit == 0:
-            return f"{count // unit}{letter}"
-    return str(count)
+    return "all" if count is None else size_name(count)

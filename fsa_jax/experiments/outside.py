@@ -8,6 +8,7 @@ from typing import Any
 from fsa_jax.experiments import known
 from fsa_jax.experiments.declaration import System
 from fsa_jax.experiments.stages import Requirement
+from fsa_jax.opinions.corpus import DOMAINS, NAME, VERSION, corpus_name
 from fsa_jax.opinions.data_sets import DATA_SETS, sentences_of
 
 MAIN_SCHEME = "R12421"
@@ -52,9 +53,9 @@ def corpora(system: System) -> tuple[Requirement, ...]:
         f"LEDGERS` (REVIEWS: {system.scheme}), then `fsa corpus build LEDGERS --output-dir {root}`"
     )
     folders = [
-        root / "understanding" / f"{system.teacher}_{prompt}_{domain}" / "1.0.0"
+        root / NAME / corpus_name(system.teacher, prompt, domain) / VERSION
         for prompt in _prompts(system)
-        for domain in known.DOMAINS
+        for domain in DOMAINS
     ]
     return tuple(Requirement(folder / "dataset_info.json", remedy) for folder in folders)
 

@@ -12,6 +12,7 @@ from fsa_jax.experiments.declaration import Experiment, System
 from fsa_jax.experiments.scale import Scale
 from fsa_jax.experiments.stages import Command, Requirement, Stage, in_order
 from fsa_jax.model.network import T5Config
+from fsa_jax.runtime.run_directory import seed_directory
 
 TEST = "test"
 _GIN_FILES = {"pretrain": "distill_anl_rw.gin", "finetune": "finetune.gin", "evaluate": "eval.gin"}
@@ -137,18 +138,20 @@ class _Planner:
         names = {seed: _task_name(system, task, seed) for seed in system.seeds}
         settings = self._settings("finetune", system)
         shared = {**settings, **self._initial(system, start)}
-        one_program = "RANDOM_SEEDS" in self._engine.macros["finetune"]
-        if one_program and len(set(names.values())) == 1:
+        runs = {seed: f"run/{seed_directory('', seed).path.name}" for seed in system.seeds}
+        if len(set(names.values())) == 1:
             own: dict[str, Any] = {"MIXTURE_OR_TASK_NAME": names[system.seeds[0]]}
             own |= {"MODEL_DIR": "{folder}/run", "RANDOM_SEEDS": tuple(system.seeds)}
-            commands = [self._command("train", "finetune", system, shared | own, "run")]
+            every = tuple(runs.values())
+            commands = [self._command("train", "finetune", system, shared | own, *every)]
         else:  # seeds that differ in their data are programs of their own
             commands = []
             for seed, name in names.items():
-                run = f"run/seed_{seed}"
-                own = {"MIXTURE_OR_TASK_NAME": name, "MODEL_DIR": f"{{folder}}/{run}"}
+                own = {"MIXTURE_OR_TASK_NAME": name, "MODEL_DIR": f"{{folder}}/{runs[seed]}"}
                 own["RANDOM_SEED"] = seed
-                commands.append(self._command("train", "finetune", system, shared | own, run))
+                commands.append(
+                    self._command("train", "finetune", system, shared | own, runs[seed])
+                )
         recipe = self._recipe("finetune", system, settings, start) | {"tasks": names}
         part = f" p{system.fraction}" if system.fraction < 100 else ""
         title = f"{task} {self._title(system)}{part}"
@@ -160,7 +163,7 @@ class _Planner:
             start,
             system,
             data=outside.benchmark(task),
-            runs={seed: f"run/seed_{seed}" for seed in system.seeds},
+            runs=runs,
             task=task,
             work=self._work("finetune", system, settings, outside.sentences(task, system.fraction)),
         )
@@ -174,7 +177,7 @@ class _Planner:
             "EVAL_SPLITS": (TEST,),
             "CHECKPOINT_PATH": self._initial(system, start)["INITIAL_CHECKPOINT_PATH"],
         }
-        command = self._command("eval", "evaluate", system, settings | one, "run")
+        command = self._command("eval", "evaluate", system, settings | one)
         return self._stage(
             "evaluate",
             f"{task} {self._title(system)}",
@@ -280,7 +283,7 @@ class _Planner:
         elif kind == "pretrain" and system.scheme != outside.MAIN_SCHEME:
             environment["FSA_DATA_DIR"] = str(outside.scheme_root(system.scheme))
         if start is None and not self._scale.stands_in and system.weights != "none":
-            requires.append(outside.weights(system, self._weights))
+            requires.insert(0, outside.weights(system, self._weights))
         return Stage(
             kind,
             name,
@@ -340,12 +343,12 @@ class _Planner:
         return [_GIN_FILES[kind], f"models/{size}.gin"]
 
     def _command(
-        self, mode: str, kind: str, system: System, settings: Mapping[str, Any], run: str
+        self, mode: str, kind: str, system: System, settings: Mapping[str, Any], *runs: str
     ) -> Command:
         words = ["t5x", mode]
         words += [f"--gin_file={name}" for name in self._gin_files(kind, system)]
         words += [f"--gin.{name}={value}" for name, value in settings.items()]
-        return Command(tuple(words), run)
+        return Command(tuple(words), runs)
 
     # ------------------------------------------------------------------ words and numbers
 

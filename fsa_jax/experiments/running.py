@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fsa_jax.experiments.stages import Command, Stage
-from fsa_jax.experiments.store import whole
+from fsa_jax.runtime import exits, files
 from fsa_jax.runtime.run_directory import RunDirectory
 
-STOPPED = 3  # exit code of a command that stopped in good order
 _POLL_SECONDS = 0.5
 State = Literal["waiting", "running", "stopped", "finished", "failed"]
 
@@ -68,8 +67,8 @@ def _write(stage: Stage, now: Standing) -> None:
         "commands": [shlex.join(stage.arguments(command)) for command in stage.commands],
         "standing": dataclasses.asdict(now),
     }
-    with whole(stage.folder / "stage.json") as temporary:
-        temporary.write_text(json.dumps(content, indent=1, default=list) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=1, ensure_ascii=False, default=list)
+    files.write_text(stage.folder / "stage.json", text + "\n")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,8 +148,8 @@ class Runner:
                 while thread.is_alive():
                     thread.join(_POLL_SECONDS)  # in pieces, so that signals are handled
         if self._stopping or self.stopped:
-            return STOPPED
-        return 1 if self.failed else 0
+            return exits.STOPPED
+        return exits.FAILED if self.failed else exits.FINISHED
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -259,7 +258,7 @@ class Runner:
             code = 0 if done else self._call(stage, command, slot, lock)
             seconds = now.seconds + time.monotonic() - started
             now = dataclasses.replace(now, seconds=seconds)
-            stopped = code == STOPPED or _status(stage, command) == "stopped"
+            stopped = code == exits.STOPPED or _status(stage, command) == "stopped"
             if stopped or (code and self._stopping):
                 _write(stage, dataclasses.replace(now, state="stopped"))
                 raise _StopError
@@ -294,11 +293,12 @@ class Runner:
 
 
 def _status(stage: Stage, command: Command) -> str:
-    """How the run of a command says that it stands; empty where it says nothing."""
-    if not command.run:
-        return ""
-    status = RunDirectory(stage.folder / command.run).status()
-    return "" if status is None else status.state
+    """``finished`` or ``stopped``, where the runs of a command say so, whatever its exit code."""
+    found = [RunDirectory(stage.folder / run).status() for run in command.runs]
+    states = {"" if status is None else status.state for status in found}
+    if states == {"finished"}:
+        return "finished"
+    return "stopped" if "stopped" in states else ""
 
 
 def program(name: str) -> list[str]:

@@ -38,11 +38,11 @@ class Command:
     Attributes:
       arguments: The program (``t5x`` or ``fsa``) and its arguments; ``{folder}`` stands for the
         stage's folder.
-      run: The run directory that it fills, below the stage's folder; empty for none.
+      runs: The run directories that it fills, below the stage's folder.
     """
 
     arguments: tuple[str, ...]
-    run: str = ""
+    runs: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

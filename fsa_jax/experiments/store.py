@@ -11,11 +11,13 @@ decides (`tables.py`). One origin has one value: a second writer with another on
 import contextlib
 import csv
 import dataclasses
-import os
+import io
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from fsa_jax.runtime import files
 
 SCHEMA_VERSION = 1
 _WAIT_SECONDS = 60.0
@@ -81,28 +83,45 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connection() as connection:
             try:
-                found = connection.execute("PRAGMA user_version").fetchone()[0]
-                tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            except sqlite3.DatabaseError:
+                connection.execute("PRAGMA journal_mode = WAL")
+                with self._writing(connection):
+                    self._prepare(connection)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):  # locked, no room, no permission
+                    raise ValueError(f"{path}: {error}") from error
                 raise ValueError(f"{path} is no results store: name another file") from None
-            if found != SCHEMA_VERSION and (found or tables):
-                raise ValueError(
-                    f"{path} is a store of version {found}, this program writes version "
-                    f"{SCHEMA_VERSION}: keep it for the program that wrote it and name another "
-                    "--store; `fsa experiment run` fills a new one from the finished runs"
-                )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(_TABLE)
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if found != SCHEMA_VERSION and (found or tables):
+            raise ValueError(
+                f"{self.path} is a store of version {found}, this program writes version "
+                f"{SCHEMA_VERSION}: keep it for the program that wrote it and name another "
+                "--store; `fsa experiment run` fills a new one from the finished runs"
+            )
+        connection.execute(_TABLE)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS)
+        # Transactions are opened by `_writing` alone.
+        connection = sqlite3.connect(self.path, timeout=_WAIT_SECONDS, isolation_level=None)
         try:
-            with connection:
-                yield connection
+            yield connection
         finally:
             connection.close()
+
+    @contextlib.contextmanager
+    def _writing(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """One transaction: readers go on, writers take turns."""
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
 
     def write(self, results: Sequence[Result]) -> None:
         """Writes rows, all or none; a row that is there already with the same value is kept.
@@ -111,8 +130,7 @@ class Store:
           ValueError: A cell has another value of the same origin.
         """
         marks = ", ".join("?" * len(COLUMNS))
-        with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")  # readers go on, writers take turns
+        with self._connection() as connection, self._writing(connection):
             for result in results:
                 values = dataclasses.astuple(result)
                 connection.execute(f"INSERT OR IGNORE INTO results VALUES ({marks})", values)
@@ -157,35 +175,22 @@ class Store:
         import pyarrow.parquet
 
         results = self.read()
-        folder.mkdir(parents=True, exist_ok=True)
         columns = {name: [getattr(row, name) for row in results] for name in COLUMNS}
         kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
         schema = pyarrow.schema(
             [(field.name, kinds[field.type]) for field in dataclasses.fields(Result)]  # type: ignore[index]
         )
         parquet, table = folder / "results.parquet", folder / "results.csv"
-        with whole(parquet) as temporary:
-            pyarrow.parquet.write_table(pyarrow.table(columns, schema=schema), temporary)
-        with whole(table) as temporary:
-            write_csv(temporary, COLUMNS, (dataclasses.astuple(row) for row in results))
+        with files.atomic_file(parquet) as stream:
+            pyarrow.parquet.write_table(pyarrow.table(columns, schema=schema), stream)
+        write_csv(table, COLUMNS, (dataclasses.astuple(row) for row in results))
         return parquet, table
 
 
 def write_csv(path: Path, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Writes a table of values."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(heads)
-        writer.writerows(rows)
-
-
-@contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Yields a temporary path that takes the name of ``path`` once all is written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Writes a table of values, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows(rows)
+    files.write_text(path, text.getvalue())

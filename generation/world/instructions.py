@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.world.sentences import Speaker
 
 COUNT = 600

@@ -7,7 +7,7 @@ import random
 import re
 from pathlib import Path
 
-from generation import files
+from fsa_jax.runtime import files
 from generation.world.benchmark import draw_split, without_conflict
 from generation.world.sentences import Opinion, Sentence
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from fsa_jax.experiments.planning import Plan
 from fsa_jax.experiments.report import figures, page, text
-from fsa_jax.experiments.store import Store, whole
+from fsa_jax.experiments.store import Store
 from fsa_jax.experiments.tables import Table, make_table
 from fsa_jax.experiments.testing import with_tests
+from fsa_jax.runtime import files
 
 
 def write_reports(
@@ -34,8 +35,7 @@ def write_reports(
         "index.html": page.html_page(table, picture, curves).encode(),
     }
     for name, content in contents.items():
-        with whole(folder / name) as temporary:
-            temporary.write_bytes(content)
-    with whole(folder / "table.csv") as temporary:
-        text.write_table_csv(table, temporary)
+        with files.atomic_file(folder / name) as stream:
+            stream.write(content)
+    text.write_table_csv(table, folder / "table.csv")
     return table, folder / "index.html"

@@ -39,7 +39,7 @@ def _read(file: Path, task: str, sentences: dict[str, Any]) -> dict[str, Any]:
         if number == _MOST:
             break
         keys, name = row["keys"], str(row.get("id", number))
-        flags = "".join(flag[0] for flag, on in zip(SUBSETS, keys.flags, strict=True) if on == 1)
+        flags = "".join(flag[0] for flag, on in zip(SUBSETS, row["flags"], strict=True) if on == 1)
         sentences.setdefault(name, [row.get("text") or "", _units(keys.gold), flags])
         right = sorted(keys.gold) == sorted(keys.parsed) and not keys.junk
         written = _units(keys.parsed) + [f"? {part}" for part in row.get("unparsed") or []]

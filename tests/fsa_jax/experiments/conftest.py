@@ -61,7 +61,10 @@ def run(folder, seed):
         (answers / f"{task}-test-metrics.jsonl").write_text('{"step": 1, "f1": 0.0}\\n')
     (folder / "status.json").write_text(json.dumps(
         {"state": "finished", "step": 1, "steps": 1, "reason": ""}))
-run(settings["MODEL_DIR"], int(settings.get("RANDOM_SEED", 0)))
+for seed in eval(settings.get("RANDOM_SEEDS", "()")):
+    run(settings["MODEL_DIR"] + f"/seed_{seed}", seed)
+if "RANDOM_SEEDS" not in settings:
+    run(settings["MODEL_DIR"], int(settings.get("RANDOM_SEED", 0)))
 """
 
 

@@ -121,7 +121,7 @@ def test_for_each_makes_a_system_of_each_value(declare):
         ("systems: [{name: a, pretraining: distill}]", "name its teacher"),
         ("systems: [{name: a, fraction: 30}]", "unknown fraction 30"),
         ("systems: [{name: a, draw: per_seed, fraction: 50, seeds: [7]}]", "unknown seed .* 7"),
-        ("systems: [{name: a, reviews: many}]", "reviews is 'many': a number"),
+        ("systems: [{name: a, reviews: many}]", "reviews is 'many': it is all or one of"),
         ("systems: [{name: a, teacer: gpt35}]", "unknown field 'teacer'; did you mean teacher"),
         ("systems: [{name: a}, {name: a}]", "two systems are named 'a'"),
         ("systems: [{name: a, paper: [1.0, 2.0]}]", "2 values of the paper for 1 columns"),

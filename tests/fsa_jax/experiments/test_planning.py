@@ -54,25 +54,16 @@ def test_key_follows_from_settings_data_and_code_but_not_from_the_place(
     assert keys(text.replace("RATE", "0.001")) not in (with_data, first)
 
 
-def test_all_seeds_are_one_program_where_the_engine_can(engine, declare, tmp_path):
-    def commands(macros):
-        engine.macros["finetune"] = engine.macros["finetune"] | macros
-        found = plan_of(engine, declare(), tmp_path)
-        stage = next(s for s in found.stages if s.kind == "finetune")
-        return [" ".join(c.arguments) for c in stage.commands], stage
-
-    apart, stage = commands(set())
-    assert [f"RANDOM_SEED={s} " in f"{c} " for s, c in zip((42, 52), apart, strict=True)] == [
-        True
-    ] * 2
-    together, same = commands({"RANDOM_SEEDS"})
-    assert len(together) == 1
-    assert "--gin.RANDOM_SEEDS=(42, 52)" in together[0]
-    assert stage.runs == same.runs == {42: "run/seed_42", 52: "run/seed_52"}
+def test_all_seeds_are_one_program(make_plan):
+    stage = next(stage for stage in make_plan().stages if stage.kind == "finetune")
+    (command,) = stage.commands
+    assert "--gin.RANDOM_SEEDS=(42, 52)" in command.arguments
+    assert "--gin.MODEL_DIR={folder}/run" in command.arguments
+    assert stage.runs == {42: "run/seed_42", 52: "run/seed_52"}
+    assert command.runs == ("run/seed_42", "run/seed_52")
 
 
 def test_a_part_drawn_by_each_seed_is_a_task_of_its_own(engine, declare, tmp_path):
-    engine.macros["finetune"] = engine.macros["finetune"] | {"RANDOM_SEEDS"}
     found = plan_of(
         engine,
         declare("""
@@ -123,7 +114,12 @@ def test_what_is_declared_reaches_the_commands(engine, declare, tmp_path, monkey
     assert "--gin_file=models/small.gin" in words
     assert pretrain.environment["FSA_DATA_DIR"].endswith("schemes/R00100")
     words = " ".join(finetune.commands[0].arguments)
-    for setting in ("schedules.linear.peak=0.001", "num_beams=4", "LOG_PERIOD=7", "RANDOM_SEED=42"):
+    for setting in (
+        "schedules.linear.peak=0.001",
+        "num_beams=4",
+        "LOG_PERIOD=7",
+        "RANDOM_SEEDS=(42,)",
+    ):
         assert setting in words
     words = " ".join(evaluate.commands[0].arguments)
     assert evaluate.kind == "evaluate"

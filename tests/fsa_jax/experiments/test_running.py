@@ -28,7 +28,9 @@ def script(tmp_path, name, code, needs=(), commands=1):
 
 def run(stages, slots=None):
     finished, lines = [], []
-    runner = Runner(stages, slots or [Slot("one")], lambda stage: finished.append(stage.name), lines.append)
+    runner = Runner(
+        stages, slots or [Slot("one")], lambda stage: finished.append(stage.name), lines.append
+    )
     return runner, runner.run(), finished, lines
 
 
