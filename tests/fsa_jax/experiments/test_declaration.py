@@ -1,5 +1,7 @@
 """Declarations: those of the package with the paper's numbers, and what is wrong with others."""
 
+import pathlib
+import re
 import statistics
 
 import pytest
@@ -156,3 +158,15 @@ def test_teacher_is_known_by_the_corpus(tmp_path, monkeypatch):
     known.check_teacher("my_teacher")
     with pytest.raises(ValueError, match="did you mean my_teacher"):
         known.check_teacher("my_techer")
+
+
+def test_the_readmes_own_row_can_be_read(tmp_path, monkeypatch):
+    readme = pathlib.Path(__file__).parents[3] / "README.md"
+    path = tmp_path / "mine.yaml"
+    path.write_text(re.search(r"```yaml\n(.*?)```", readme.read_text(), re.DOTALL)[1])
+    with pytest.raises(ValueError, match="fsa generate --teacher my_llm"):
+        declaration.load(str(path), SIZES)
+    monkeypatch.setenv("FSA_DATA_DIR", str(tmp_path))
+    (tmp_path / "understanding" / "my_llm_anl_laptop").mkdir(parents=True)
+    found = declaration.load(str(path), SIZES)
+    assert [system.teacher for system in found.systems] == ["", "my_llm"]
