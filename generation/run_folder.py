@@ -6,7 +6,7 @@ Nobody else spells their names::
     ledger-00000-of-00002.jsonl    one shard's ledger (``generation.ledger``)
     shard-00000-of-00002.json      that shard's summary: whether it is complete, and its counts
     stop                           there while a run over many machines should end, with the reason
-    batches/00000-of-00002/        its journal of batches (``teachers.batch_journal``)
+    batches/00000-of-00002/        its journal of batches (``services.batch_journal``)
     <task>-questions.jsonl         of `fsa evaluate`: what is asked, in the form of reviews
     <task>-predictions.jsonl       and what `fsa score` reads
 """

@@ -148,7 +148,7 @@ def _check_address(choice: Choice) -> None:
 def _service(
     choice: Choice, spec: Spec, backend: str, preset: Preset | None, folder: Path
 ) -> Teacher:
-    from generation.teachers import dialect, openai_batch, openai_chat
+    from generation.teachers.services import dialect, openai_batch, openai_chat
 
     key = os.environ.get(choice.key_variable, "").strip()
     if not (key.isascii() and key.isprintable()):

@@ -6,9 +6,10 @@ import time
 import pytest
 
 from generation import ledger, run, session
-from generation.teachers import batch_faults, factory, faults
+from generation.teachers import factory
 from generation.teachers.base import ServiceError
-from generation.teachers.batch_faults import SMALLER, WAIT, State
+from generation.teachers.services import batch_faults, faults
+from generation.teachers.services.batch_faults import SMALLER, WAIT, State
 
 
 @pytest.fixture
@@ -240,7 +241,7 @@ def test_a_batch_is_found_by_its_file_where_names_are_forgotten(
     def die(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("generation.teachers.batch_journal.BatchJournal.created", die)
+    monkeypatch.setattr("generation.teachers.services.batch_journal.BatchJournal.created", die)
     with pytest.raises(KeyboardInterrupt):
         session.generate(batch_choice(server), task, quiet=True)
     monkeypatch.undo()

@@ -7,9 +7,10 @@ import pytest
 
 from generation import prompting, quality, run
 from generation.records import Review
-from generation.teachers import base, faults
-from generation.teachers.completions import read_completion, read_usage, text_of
+from generation.teachers import base
 from generation.teachers.presets import Price
+from generation.teachers.services import faults
+from generation.teachers.services.completions import read_completion, read_usage, text_of
 
 REVIEW = Review("r1", "restaurant", 4.0, "Good food.", "x")
 REQUEST = base.Request("00" * 32, REVIEW, prompting.load("rw"), [])

@@ -6,9 +6,10 @@ import pytest
 
 from generation import ledger, prompting, session
 from generation.records import Review
-from generation.teachers import base, faults
-from generation.teachers.dialect import Dialect
+from generation.teachers import base
 from generation.teachers.presets import SAMPLING
+from generation.teachers.services import faults
+from generation.teachers.services.dialect import Dialect
 
 REQUEST = base.Request(
     "00" * 32, Review("r", "laptop", 3.0, "Good.", "x"), prompting.load("rw"), []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from generation.teachers import faults
+from generation.teachers.services import faults
 
 MODEL = "The model `m` does not exist or you do not have access to it."
 DAILY = "Rate limit reached for m on requests per day (RPD): Limit 200. Try again in 7m12s."

@@ -78,7 +78,7 @@ def test_a_killed_run_takes_its_batches_up_again(
     if moment == "created":
         monkeypatch.setattr(teacher, "_look", die)
     else:
-        monkeypatch.setattr("generation.teachers.batch_journal.BatchJournal.created", die)
+        monkeypatch.setattr("generation.teachers.services.batch_journal.BatchJournal.created", die)
     with pytest.raises(DeadError):
         run.generate(task, teacher)
     monkeypatch.undo()

@@ -9,8 +9,8 @@ import re
 import time
 from typing import Any
 
-from generation.teachers import faults
-from generation.teachers.faults import Fault
+from generation.teachers.services import faults
+from generation.teachers.services.faults import Fault
 
 # What to do beside ``faults.RETRY`` and ``faults.STOP``.
 WAIT, SMALLER = "wait", "smaller"

@@ -3,8 +3,8 @@
 from typing import Any
 
 from generation.teachers.base import Request, Spec
-from generation.teachers.faults import Fault
 from generation.teachers.presets import wire_sampling
+from generation.teachers.services.faults import Fault
 
 MAX_TOKENS = ("max_tokens", "max_completion_tokens")
 # May be left out: a seed makes an answer repeatable, and changes nothing else about it.

@@ -19,13 +19,13 @@ from typing import Any
 
 from fsa_jax.runtime import files
 from generation.run_folder import RunFolder, Shard
-from generation.teachers import batch_faults, faults, pacing
 from generation.teachers.base import Answer, Request, ServiceError, Spec
-from generation.teachers.batch_faults import State
-from generation.teachers.batch_journal import Batch, BatchJournal
-from generation.teachers.completions import read_completion
-from generation.teachers.dialect import Dialect
-from generation.teachers.openai_chat import Service, refusal
+from generation.teachers.services import batch_faults, faults, pacing
+from generation.teachers.services.batch_faults import State
+from generation.teachers.services.batch_journal import Batch, BatchJournal
+from generation.teachers.services.completions import read_completion
+from generation.teachers.services.dialect import Dialect
+from generation.teachers.services.openai_chat import Service, refusal
 
 # Requests whose answers were made, and so paid, and could not be had are sent so often.
 _PAID_ROUNDS = 2

@@ -9,8 +9,8 @@ import math
 from typing import Any
 
 from generation.teachers.base import Answer, Request
-from generation.teachers.faults import BrokenAnswerError, ErrorInAnswerError
 from generation.teachers.presets import Price
+from generation.teachers.services.faults import BrokenAnswerError, ErrorInAnswerError
 
 # Blocks of content that are not part of the answer.
 _THINKING = {"thinking", "redacted_thinking", "reasoning", "reasoning_text", "thought"}

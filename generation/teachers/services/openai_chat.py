@@ -11,11 +11,11 @@ import random
 from collections.abc import Generator, Iterable
 from typing import Any
 
-from generation.teachers import faults, pacing
 from generation.teachers.base import Answer, Request, ServiceError, Spec
-from generation.teachers.completions import read_completion
-from generation.teachers.dialect import MAX_TOKENS, Dialect
 from generation.teachers.presets import Price
+from generation.teachers.services import faults, pacing
+from generation.teachers.services.completions import read_completion
+from generation.teachers.services.dialect import MAX_TOKENS, Dialect
 
 OPENAI = "https://api.openai.com/v1"
 # A service may refuse so many things in turn that are not needed or have another name.

@@ -1,0 +1,1 @@
+"""Teachers behind an OpenAI-compatible service, one request at a time or in batches."""
