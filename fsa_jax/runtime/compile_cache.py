@@ -8,8 +8,6 @@ hosts and restarts), else ``fsa_jax/xla`` in the user's cache folder. JAX's own 
 import os
 import pathlib
 
-import jax
-
 
 def enable() -> str:
     """Turns the cache on, before anything is compiled.
@@ -19,6 +17,8 @@ def enable() -> str:
     """
     if given := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return given  # JAX reads it itself
+    import jax
+
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     folder = str(pathlib.Path(home).expanduser() / "fsa_jax" / "xla")
     jax.config.update("jax_compilation_cache_dir", folder)

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from generation import packed
+from fsa_jax.runtime import packed
 
 _BOM = b"\xef\xbb\xbf"
 

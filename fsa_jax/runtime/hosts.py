@@ -9,8 +9,6 @@ import glob
 import importlib.util
 import os
 
-import jax
-
 _VARIABLES = ("JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID")
 
 
@@ -20,6 +18,8 @@ def join() -> None:
     Raises:
       ValueError: Some, but not all three, of the variables are set, or they are no numbers.
     """
+    import jax
+
     if jax.distributed.is_initialized():
         return
     given = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
@@ -49,6 +49,8 @@ def _on_tpu() -> bool:
 
 def is_first() -> bool:
     """Whether this host writes files and speaks for all."""
+    import jax
+
     return jax.process_index() == 0
 
 

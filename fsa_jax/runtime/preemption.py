@@ -6,19 +6,20 @@ Of several hosts, one SIGTERM stops all, after the same step.
 import signal
 from typing import Any
 
-import jax
-from jax.experimental import multihost_utils
-
 
 class StopSignal:
     """While entered, turns SIGTERM and Ctrl-C into a wish; a second Ctrl-C interrupts."""
 
     def __init__(self):
         self._wished = False
+        self._several_hosts = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopSignal":
-        if jax.process_count() > 1:
+        import jax
+
+        self._several_hosts = jax.process_count() > 1
+        if self._several_hosts:
             return self  # JAX listens to SIGTERM itself, to tell the other hosts
         try:
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -33,7 +34,9 @@ class StopSignal:
 
     def stops_at(self, step: int) -> bool:
         """Whether to stop before ``step``: the same answer on every host."""
-        if jax.process_count() > 1:
+        if self._several_hosts:
+            from jax.experimental import multihost_utils
+
             # The notice reaches the hosts at different times; JAX makes them agree on a step.
             return multihost_utils.reached_preemption_sync_point(step)
         return self._wished

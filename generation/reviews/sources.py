@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fsa_jax.runtime import files
-from generation import packed
+from fsa_jax.runtime import files, packed
 from generation.reviews import cleaning, stars, tables
 
 Progress = Callable[[int], None]

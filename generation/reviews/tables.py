@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fsa_jax.runtime import files
-from generation import packed
+from fsa_jax.runtime import files, packed
 
 # csv refuses fields longer than 128 KiB; reviews may be.
 csv.field_size_limit(1 << 27)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from generation import packed
+from fsa_jax.runtime import packed
 
 # As Ni et al. wrote them: variants have an `asin`, names of categories are escaped.
 META_2018 = [

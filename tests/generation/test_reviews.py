@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import typer.testing
 
-from generation import commands, packed, records
+from fsa_jax.runtime import packed
+from generation import commands, records
 from generation.reviews import cleaning, collecting, session
 
 CLI = typer.testing.CliRunner()

@@ -14,7 +14,8 @@ import pytest
 import typer.testing
 
 from fsa_jax.cli.main import fsa
-from generation import packed, records
+from fsa_jax.runtime import packed
+from generation import records
 from generation.reviews import session
 
 TEXT = b"".join(b'{"text": "the food number %d was good", "rating": 4}\n' % n for n in range(4000))
