@@ -27,6 +27,7 @@ _Weights = Annotated[Path, typer.Option(help="Folder of the weights that systems
 _Store = Annotated[Path | None, typer.Option(help="Default: results.sqlite in --output-dir.")]
 OUTPUT = Path("experiments")
 WEIGHTS = Path("weights")
+_SHOWN_COLUMNS = 4  # of a wider table, a terminal shows averages alone
 
 
 def _console() -> Console:
@@ -293,10 +294,11 @@ def _write_report(found: "Plan", kept: "Store", folder: Path, failures: Mapping[
     console = _console()
     shown = Table(title=found.experiment.title)
     shown.add_column("system")
-    for head in text.heads(table):
+    first = 0 if len(table.columns) <= _SHOWN_COLUMNS else len(table.columns)
+    for head in text.heads(table)[first:]:
         shown.add_column(head, justify="right")
     for row in table.rows:
-        cells = text.cells_of(row, table.columns)
+        cells = text.cells_of(row, table.columns)[first:]
         shown.add_row(
             row.system.name, *(text.plain(cell, cell is row.difference) for cell in cells)
         )

@@ -230,7 +230,7 @@ class _Planner:
             system,
             data=outside.corpora(system),
             runs={0: "run"},
-            work=self._work("pretrain", system, settings, outside.examples(system)),
+            work=self._work("pretrain", system, settings, self._examples(system)),
         )
 
     def _world(self, scheme: str) -> Stage | None:
@@ -277,7 +277,8 @@ class _Planner:
             own = self._world(system.scheme) if kind == "pretrain" else main
             environment["FSA_DATA_DIR"] = str((own or main).folder / "data")
             environment["FSA_VOCABULARY"] = str(main.folder / "data" / "vocabulary.model")
-            environment["JAX_PLATFORMS"] = "cpu"
+            if self._scale.stands_in:
+                environment["JAX_PLATFORMS"] = "cpu"
             needs += [main] if own in (None, main) else [main, own]
             requires = []
         elif kind == "pretrain" and system.scheme != outside.MAIN_SCHEME:
@@ -362,6 +363,11 @@ class _Planner:
         if system.instructions:
             parts.append("instructions")
         return " ".join(part for part in parts if part)
+
+    def _examples(self, system: System) -> int:
+        made = self._experiment.world
+        known_count = system.reviews if system.reviews is not None else made
+        return outside.examples(dataclasses.replace(system, reviews=known_count))
 
     def _work(self, kind: str, system: System, settings: Mapping[str, Any], examples: int) -> Work:
         rows, inputs, targets = _ROWS[kind]

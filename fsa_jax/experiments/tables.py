@@ -163,12 +163,13 @@ def why_empty(answers: Answers, failures: Mapping[str, str] | None = None) -> st
     """Says why a system has no answers to a task."""
     if answers.reason:
         return answers.reason
-    stage = answers.stage
+    stage, nobody = answers.stage, "no sentence of the test set is in this sub-set"
     if stage is None:
-        asked = "fsa evaluate --teacher NAME"
+        if answers.files():
+            return nobody
         return (
-            f"no predictions {answers.folder}/{answers.task}-*.jsonl: `{asked} --task "
-            f"{answers.task} --output-dir {answers.folder}`"
+            f"no predictions as {answers.folder}/TASK-predictions.jsonl, which `fsa evaluate "
+            f"--teacher NAME --task TASK --output-dir {answers.folder}` writes"
         )
     if failures and stage.key in failures:
         return failures[stage.key]
@@ -179,7 +180,7 @@ def why_empty(answers: Answers, failures: Mapping[str, str] | None = None) -> st
     if missing and now.state == "waiting":
         return missing[0]
     if now.state == "finished":
-        return "no sentence of the test set is in this sub-set"
+        return nobody
     return {"waiting": "not run yet", "running": "being run"}.get(now.state, now.state)
 
 

@@ -12,6 +12,7 @@ from fsa_jax.experiments.tables import Cell, Row, Table
 _COLOURS = ("#0b62a4", "#c2571a", "#2a8f4f", "#8a3fa0", "#a0392f", "#5b6770", "#b58900", "#1f8a99")
 _LOG_FIELDS = ("reviews",)
 _MOST_LABELS = 12
+_METRICS = {"f1": "F1", "strict_f1": "strict F1"}
 
 
 def draw(table: Table) -> bytes:
@@ -77,7 +78,7 @@ def _draw_lines(axis: Any, table: Table, panel: str, title: str) -> None:
         axis.set_xscale("log")
     axis.set_xticks(list(places.values()), [_label(field, value) for value in places])
     axis.minorticks_off()
-    axis.set(xlabel=title, ylabel=f"average {table.plan.experiment.metric} (%)")
+    axis.set(xlabel=title, ylabel=f"average {_metric(table)} (%)")
     _finish(axis)
 
 
@@ -110,9 +111,14 @@ def _draw_differences(axis: Any, table: Table) -> None:
     axis.plot([], [], "o", color=_COLOURS[0], label="here, 95% interval")
     axis.plot([], [], "D", mfc="none", color=_COLOURS[1], label="paper")
     baseline = table.plan.experiment.baseline or "no baseline"
-    axis.set(xlabel=f"average {table.plan.experiment.metric}, difference from {baseline}")
+    axis.set(xlabel=f"average {_metric(table)}, difference from {baseline}")
     axis.set_ylim(-0.7, max(len(rows), 1) - 0.3)
     _finish(axis)
+
+
+def _metric(table: Table) -> str:
+    metric = table.plan.experiment.metric
+    return _METRICS.get(metric, metric.replace("_", " "))
 
 
 def _finish(axis: Any) -> None:

@@ -47,7 +47,7 @@ def html_page(table: Table, picture: bytes, curves: bytes | None) -> str:
         f"<h1>{html.escape(plan.experiment.title)}</h1>",
         f"<p class='soft'>{html.escape(_origin(table))}</p>",
         f"<div class='scroll'>{_table(table)}</div>",
-        f"<p class='soft'>{html.escape(text.legend(table))}</p>",
+        f"<p class='soft'>{html.escape(text.legend(table, 'below it, in brown,'))}</p>",
         *(f"<p class='soft'>{html.escape(note)}</p>" for note in table.notes),
         _reasons(table),
         "<h2>Figure</h2>" + _image(picture, plan.experiment.title),

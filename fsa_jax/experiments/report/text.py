@@ -29,7 +29,7 @@ SUBSETS = {
 }
 EMPTY = "–"
 LEGEND = (
-    "Mean over seeds ± half of its 95% interval (Student's t); the paper's value in brackets. "
+    "Mean over seeds ± half of its 95% interval (Student's t); {place} the paper's value. "
     "Δ: seed by seed against {baseline}. * p < 0.05, ** p < 0.01 against {baseline}: paired "
     "approximate randomisation over the sentences of all seeds."
 )
@@ -67,9 +67,9 @@ def stars(cell: Cell) -> str:
     return "**" if cell.p_value < 0.01 else "*" if cell.p_value < 0.05 else ""
 
 
-def legend(table: Table) -> str:
-    """What the signs of the table mean."""
-    return LEGEND.format(baseline=table.plan.experiment.baseline or "no baseline")
+def legend(table: Table, place: str = "in brackets") -> str:
+    """What the signs of the table mean; ``place`` says where the paper's values are."""
+    return LEGEND.format(baseline=table.plan.experiment.baseline or "no baseline", place=place)
 
 
 def reasons(table: Table) -> list[str]:

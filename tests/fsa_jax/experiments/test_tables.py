@@ -111,7 +111,7 @@ def test_empty_cells_say_why(make_plan, tmp_path, predictions_writer):
     assert "rest14/dev.json is missing: put the benchmark" in reasons["plain", "tsa_rest14"]
     assert "learns nothing" in reasons["plain", "tsc_rest14"]
     assert "hf download t5-base" in reasons["lacking", "tsc_rest14"]
-    assert "fsa evaluate --teacher NAME --task tsa_rest14" in reasons["llm", "tsa_rest14"]
+    assert "fsa evaluate --teacher NAME --task TASK" in reasons["llm", "tsa_rest14"]
     assert ("asked", "tsa_rest14") not in reasons
     asked = table.rows[-1].cells["tsa_rest14", "all"]
     assert asked.mean == pytest.approx(100 * 2 * 0.5 / 1.5)
