@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from generation import run, session
+from generation import foreground, run
 from generation.progress import Progress
 from generation.run_folder import RunFolder
 from generation.teachers import factory
@@ -100,7 +100,7 @@ def generate(choice: factory.Choice, options: run.Options, cluster: Cluster) -> 
             include_dashboard=False,
         )
     try:
-        with session.interruptible() as stop:
+        with foreground.interruptible() as stop:
             return _Driver(ray, choice, absolute, cluster).drive(stop)
     finally:
         if started:

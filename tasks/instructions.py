@@ -19,7 +19,7 @@ import seqio
 from fsa_jax.opinions.data_sets import DATA_SETS
 from fsa_jax.opinions.readers.source import json_items, read_text
 from fsa_jax.runtime.locations import data_root
-from tasks import benchmark
+from tasks import extraction
 from tasks.features import DISTILLATION_LENGTHS, OUTPUT_FEATURES, Rows, RowsSource, preprocessors
 from tasks.understanding import SPLITS
 from tasks.vocabulary import without_newlines
@@ -176,9 +176,9 @@ def register() -> None:
         domain = "laptop" if "laptop" in name else "restaurant"
         read = functools.partial(
             _instructed_rows,
-            read=functools.partial(benchmark.read_rows, data_set=data_set),
+            read=functools.partial(extraction.read_rows, data_set=data_set),
             kind_name=data_set.kind.name,
             domain=domain,
         )
         task = f"instructabsa_{name}"
-        benchmark.add_task(task, read, tuple(data_set.splits), data_set.kind)
+        extraction.add_task(task, read, tuple(data_set.splits), data_set.kind)

@@ -3,13 +3,13 @@
 import functools
 
 from fsa_jax.opinions.corpus import TEACHERS
-from tasks import benchmark, instructions, reviews, understanding, user_data, zero_shot
+from tasks import extraction, instructions, reviews, understanding, user_data, zero_shot
 
 
 @functools.cache
 def register() -> None:
     """Registers everything, the user's own benchmarks and teachers included; once, nothing read."""
-    benchmark.register()
+    extraction.register()
     zero_shot.register()
     reviews.register()
     instructions.register()

@@ -25,7 +25,7 @@ import seqio
 from fsa_jax.opinions.readers import load_file
 from fsa_jax.opinions.sentences import POLARITIES, Labels, category_words
 from fsa_jax.opinions.units import KINDS, Kind
-from tasks.benchmark import add_task, example_row
+from tasks.extraction import add_task, example_row
 from tasks.features import Rows
 
 SPLITS = ("train", "validation", "test")

@@ -28,7 +28,7 @@ from fsa_jax.opinions.data_sets import DATA_SETS, sentences_of
 from fsa_jax.opinions.questions import CLASSIFICATIONS, Question, data_set_of, questions
 from fsa_jax.opinions.scoring.rows import Row, explain, match
 from fsa_jax.opinions.units import Kind
-from tasks.benchmark import question_features
+from tasks.extraction import question_features
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
 from tasks.vocabulary import without_newlines
 

@@ -239,8 +239,8 @@ class TrainBatches:
         ids = self._order.examples(first, last)
         if not self._pack:
             return packing.one_per_row(ids)
-        sources, goals = (self.table.lengths[f][ids] for f in FEATURES)
-        plan = packing.plan_rows(sources, goals, self.lengths["inputs"], self.lengths["targets"])
+        inputs, targets = (self.table.lengths[f][ids] for f in FEATURES)
+        plan = packing.plan_rows(inputs, targets, self.lengths["inputs"], self.lengths["targets"])
         if self._shuffle:
             order = permutation(len(plan), self._seed, _ROW_SHUFFLE, window)
             plan = packing.reorder(plan, order)

@@ -64,7 +64,7 @@ class DecodingConfig:
         return self.max_length - 1
 
 
-def initial_state(slots: int, config: DecodingConfig) -> dict[str, jax.Array]:
+def initial_state(slots: int, decoding: DecodingConfig) -> dict[str, jax.Array]:
     """Idle slots.
 
     Returns:
@@ -73,7 +73,7 @@ def initial_state(slots: int, config: DecodingConfig) -> dict[str, jax.Array]:
       (N, K) of the running hypotheses, and of the finished ones ``ended`` (N, K), ``best_scores``
       (N, K) with the length penalty, and ``best_outputs`` (N, K, T), best first.
     """
-    beams, length = config.num_beams, config.new_tokens
+    beams, length = decoding.num_beams, decoding.new_tokens
     state = {
         "ids": jnp.zeros(slots, jnp.int32),
         "active": jnp.zeros(slots, bool),
@@ -93,26 +93,26 @@ def initial_state(slots: int, config: DecodingConfig) -> dict[str, jax.Array]:
     return state
 
 
-def step(state, logits: jax.Array, config: DecodingConfig):
+def step(state, logits: jax.Array, decoding: DecodingConfig):
     """Extends every active slot by a token.
 
     Args:
       state: See ``initial_state``.
       logits: Of the next token, (N, K, V).
-      config: How to choose.
+      decoding: How to choose.
 
     Returns:
       The new state, and for each hypothesis the one that it continues (N, K), or None where
       hypotheses never change places.
     """
-    if config.num_beams > 1:
-        return _beam_step(state, logits, config)
-    tokens = _choose(logits[:, 0], state, config)
+    if decoding.num_beams > 1:
+        return _beam_step(state, logits, decoding)
+    tokens = _choose(logits[:, 0], state, decoding)
     slots = jnp.arange(len(tokens))
     # An idle slot writes out of bounds, that is, nowhere.
-    places = jnp.where(state["active"], state["positions"], config.new_tokens)
+    places = jnp.where(state["active"], state["positions"], decoding.new_tokens)
     positions = state["positions"] + state["active"]
-    goes_on = (tokens != EOS) & (positions < config.new_tokens)
+    goes_on = (tokens != EOS) & (positions < decoding.new_tokens)
     return state | {
         "tokens": tokens[:, None],
         "outputs": state["outputs"].at[slots, 0, places].set(tokens),
@@ -121,22 +121,22 @@ def step(state, logits: jax.Array, config: DecodingConfig):
     }, None
 
 
-def _choose(logits: jax.Array, state, config: DecodingConfig) -> jax.Array:
+def _choose(logits: jax.Array, state, decoding: DecodingConfig) -> jax.Array:
     """Next tokens (N,) from logits (N, V)."""
-    if config.temperature == 0:
+    if decoding.temperature == 0:
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    logits = logits / config.temperature
+    logits = logits / decoding.temperature
     candidates = None
-    if config.top_k or config.top_p < 1:
-        count = min(config.top_k or logits.shape[-1], logits.shape[-1])
+    if decoding.top_k or decoding.top_p < 1:
+        count = min(decoding.top_k or logits.shape[-1], logits.shape[-1])
         logits, candidates = jax.lax.top_k(logits, count)
-    if config.top_p < 1:
+    if decoding.top_p < 1:
         shares = jax.nn.softmax(logits)
         likelier = jnp.cumsum(shares, axis=-1) - shares
-        logits = jnp.where(likelier < config.top_p, logits, -jnp.inf)
+        logits = jnp.where(likelier < decoding.top_p, logits, -jnp.inf)
 
     def draw(number, position, row):
-        key = jax.random.fold_in(jax.random.key(config.seed), number)
+        key = jax.random.fold_in(jax.random.key(decoding.seed), number)
         return jax.random.categorical(jax.random.fold_in(key, position), row)
 
     drawn = jax.vmap(draw)(state["ids"], state["positions"], logits)
@@ -145,13 +145,13 @@ def _choose(logits: jax.Array, state, config: DecodingConfig) -> jax.Array:
     return drawn.astype(jnp.int32)
 
 
-def _beam_step(state, logits: jax.Array, config: DecodingConfig):
+def _beam_step(state, logits: jax.Array, decoding: DecodingConfig):
     """One step of beam search by the rules of HF ``generate``, for each slot by itself."""
     slots, beams, _ = logits.shape
     rows = jnp.arange(slots)[:, None]
-    places = jnp.where(state["active"], state["positions"], config.new_tokens)
+    places = jnp.where(state["active"], state["positions"], decoding.new_tokens)
     positions = state["positions"] + state["active"]
-    at_the_end = (positions >= config.new_tokens)[:, None]
+    at_the_end = (positions >= decoding.new_tokens)[:, None]
 
     # The best 2K extensions: even if K of them end here, K are left to go on.
     scores, tokens = jax.lax.top_k(jax.nn.log_softmax(logits), 2 * beams)
@@ -167,7 +167,7 @@ def _beam_step(state, logits: jax.Array, config: DecodingConfig):
 
     # An extension beyond the best K does not count as a finished hypothesis.
     among_best = jnp.arange(2 * beams) < beams
-    final = scores / positions[:, None].astype(jnp.float32) ** config.length_penalty
+    final = scores / positions[:, None].astype(jnp.float32) ** decoding.length_penalty
     final = jnp.where(ends & among_best, final, 2 * _WORST)
     all_scores = jnp.concatenate([state["best_scores"], final], axis=1)
     best_scores, best = jax.lax.top_k(all_scores, beams)
@@ -175,9 +175,9 @@ def _beam_step(state, logits: jax.Array, config: DecodingConfig):
     ended = jnp.concatenate([state["ended"], ends & among_best], axis=1)[rows, best]
 
     # Can the best running hypothesis, at its present length, still beat the worst finished one?
-    reach = running[:, 0] / positions.astype(jnp.float32) ** config.length_penalty
+    reach = running[:, 0] / positions.astype(jnp.float32) ** decoding.length_penalty
     hopeless = ended.all(axis=1) & (reach <= best_scores[:, -1])
-    over = ended.all(axis=1) if config.early_stopping else hopeless
+    over = ended.all(axis=1) if decoding.early_stopping else hopeless
     new = {
         "positions": positions,
         "active": state["active"] & ~over & ~at_the_end[:, 0],

@@ -86,17 +86,17 @@ def reviews_collect(
 ) -> None:
     """Collect reviews from the original dumps: join, clean, filter, sample."""
     from fsa_jax.runtime import files
-    from generation.reviews import cleaning, collecting, session
+    from generation.reviews import cleaning, collecting, from_dumps
 
     files.refuse_existing(output, overwrite)
-    report = session.collect(
-        session.Source(paths, **dataclasses.asdict(origin)),
+    report = from_dumps.collect(
+        from_dumps.Source(paths, **dataclasses.asdict(origin)),
         output,
         cleaning.Limits(
             filters.min_words,
             filters.max_words,
             filters.max_tokens,
-            session.counter(filters.max_tokens, filters.tokenizer),
+            from_dumps.counter(filters.max_tokens, filters.tokenizer),
             not filters.any_language,
         ),
         collecting.Sampling(

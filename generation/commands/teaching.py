@@ -60,7 +60,7 @@ def generate(
     ] = None,
 ) -> None:
     """Let a teacher answer prompts about reviews into a ledger; run again to go on."""
-    from generation import prompting, run, session
+    from generation import foreground, prompting, run
 
     choice = model.choice(
         teacher,
@@ -83,7 +83,7 @@ def generate(
         max_filter_rate=limits.max_filter_rate,
     )
     if dry_run:
-        session.show_dry_run(choice, options, tokenizer)
+        foreground.show_dry_run(choice, options, tokenizer)
         return
     with _interrupted_in_words():
         progress = _run(runner, choice, options)
@@ -99,9 +99,9 @@ def _shard(text: str) -> tuple[int, int]:
 
 def _run(runner: flags.Runner, choice: Any, options: Any) -> Any:
     if runner.runner == "local":
-        from generation import session
+        from generation import foreground
 
-        return session.generate(choice, options)
+        return foreground.generate(choice, options)
     if runner.runner == "ray":
         from generation import ray_runner
 
@@ -178,7 +178,7 @@ def evaluate(
 ) -> None:
     """Let an LLM do a benchmark task in context, and write predictions for `fsa score`."""
     from fsa_jax.opinions.data_sets import sentences_of
-    from generation import run, session
+    from generation import foreground, run
     from generation.evaluation import in_context
     from generation.run_folder import RunFolder
     from generation.teachers import factory
@@ -201,7 +201,7 @@ def evaluate(
     in_context.write_questions(task, asked, questions)
     options = run.Options(questions, folder.path, (prompt,), max_cost=costs.max_cost)
     with _interrupted_in_words():
-        progress = session.generate(choice, options)
+        progress = foreground.generate(choice, options)
     output = in_context.write_predictions(task, asked, prompt, spec, options)
     rows = [
         ("questions", progress.total),

@@ -13,7 +13,7 @@ from typing import Any
 from fsa_jax.opinions.corpus import DRAW_FILE, HELD_OUT, NAME, VERSION
 from fsa_jax.runtime import files
 from generation.corpus import tfds_files
-from generation.corpus.records import Counts, Example, Sorter, Splitter
+from generation.corpus.examples import Counts, Example, Sorter, Splitter
 
 # What a data root may hold already; anything else makes it a folder of something else.
 _ROOT_NAMES = frozenset({NAME, "fsa", "asqp", "acos", "benchmarks", "reviews.jsonl"})
@@ -51,7 +51,7 @@ class Settings:
 class Outcome:
     """What was written: examples by config and split, and counts by config.
 
-    ``superseded``, ``clashes`` and ``clash`` are those of ``records.Sorter``.
+    ``superseded``, ``clashes`` and ``clash`` are those of ``examples.Sorter``.
     """
 
     splits: dict[str, dict[str, int]]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from fsa_jax.runtime import files
+from generation.corpus.examples import Sorter, Splitter
 from generation.corpus.from_ledgers import LedgerReader
-from generation.corpus.records import Sorter, Splitter
 
 # Rows of a Parquet row group.
 GROUP = 10_000

@@ -8,7 +8,7 @@ from typing import Any
 from fsa_jax.runtime import files
 from generation import ledger, quality
 from generation.corpus import build as building
-from generation.corpus.records import Example
+from generation.corpus.examples import Example
 from generation.records import OK, LedgerRow
 from generation.run_folder import RunFolder, Shard
 

@@ -14,7 +14,7 @@ from fsa_jax.opinions.corpus import DOMAINS
 from fsa_jax.runtime import files
 from generation import quality
 from generation.corpus import build as building
-from generation.corpus.records import Example
+from generation.corpus.examples import Example
 from generation.lexicon import knowledge
 from generation.records import FILTERED, OK, clean_unicode
 

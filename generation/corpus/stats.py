@@ -10,8 +10,8 @@ from typing import Any
 from fsa_jax.opinions import analyses
 from fsa_jax.opinions.corpus import INPUT_LENGTH, NAME, TARGET_LENGTH, VERSION
 from fsa_jax.runtime import files
+from generation.corpus.examples import Example
 from generation.corpus.from_ledgers import LedgerReader
-from generation.corpus.records import Example
 from generation.records import OK
 
 UNREADABLE = "unreadable"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fsa_jax.opinions.corpus import NAME, SPLITS, VERSION
-from generation.corpus.records import Example
+from generation.corpus.examples import Example
 
 TEXTS = ("review_id", "domain", "teacher", "prompt", "inputs", "targets")
 _DESCRIPTION = "Reviews and the sentiment understanding texts that a teacher wrote about them."

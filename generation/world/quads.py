@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from fsa_jax.runtime import files
-from generation.world.benchmark import draw_split, without_conflict
-from generation.world.sentences import Opinion, Sentence
+from generation.world.fsa_json import draw_split, without_conflict
+from generation.world.sentences import SampleOpinion, SampleSentence
 
 SIZES = {"train": 400, "dev": 80, "test": 160}
 # File → domain; ABSA-QUAD's are text, ACOS's tab-separated.
@@ -49,7 +49,7 @@ def write_quads(folder: Path, seed: int) -> dict[str, int]:
     return counts
 
 
-def _asqp_line(sentence: Sentence) -> str:
+def _asqp_line(sentence: SampleSentence) -> str:
     words = [match.group() for match in _TOKEN.finditer(sentence.text)]
     quads = []
     for opinion in sentence.opinions:
@@ -62,7 +62,7 @@ def _asqp_line(sentence: Sentence) -> str:
     return f"{' '.join(words)}####{quads}"
 
 
-def _acos_line(sentence: Sentence) -> str:
+def _acos_line(sentence: SampleSentence) -> str:
     words = [match.group() for match in _TOKEN.finditer(sentence.text)]
     quads = []
     for opinion in sentence.opinions:
@@ -72,7 +72,7 @@ def _acos_line(sentence: Sentence) -> str:
     return "\t".join([" ".join(words), *quads])
 
 
-def _places(text: str, opinion: Opinion) -> tuple[tuple[int, int], tuple[int, int]]:
+def _places(text: str, opinion: SampleOpinion) -> tuple[tuple[int, int], tuple[int, int]]:
     """Where target and opinion words stand, counted in words; ``_IMPLICIT`` for neither."""
     target = _IMPLICIT
     if opinion.target is not None and opinion.start is not None:

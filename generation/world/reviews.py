@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from fsa_jax.opinions.corpus import DOMAINS
 from generation.records import Review
-from generation.world.sentences import Sentence, Speaker
+from generation.world.sentences import SampleSentence, Speaker
 
 # Chance of a positive opinion in reviews of one to five stars.
 _MOODS = {1: 0.05, 2: 0.25, 3: 0.5, 4: 0.8, 5: 0.97}
@@ -14,7 +14,7 @@ _STARS = (1, 2, 3, 4, 5)
 _WEIGHTS = (12, 12, 20, 26, 30)
 
 
-def draw_reviews(count: int, seed: int) -> Iterator[tuple[Review, list[Sentence]]]:
+def draw_reviews(count: int, seed: int) -> Iterator[tuple[Review, list[SampleSentence]]]:
     """Yields ``count`` reviews, restaurants and laptops by turns.
 
     Each comes with the sentences that it is made of.

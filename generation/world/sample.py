@@ -6,7 +6,7 @@ from pathlib import Path
 from fsa_jax.runtime import files
 from generation.lexicon import writing
 from generation.records import Review
-from generation.world.benchmark import write_benchmark
+from generation.world.fsa_json import write_benchmark
 from generation.world.instructions import write_instructions
 from generation.world.quads import write_quads
 from generation.world.reviews import draw_by_stars, draw_reviews

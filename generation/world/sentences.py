@@ -14,7 +14,7 @@ _NEUTRAL = ("okay", "average", "decent", "ordinary")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Opinion:
+class SampleOpinion:
     """One opinion of a sentence.
 
     Attributes:
@@ -33,11 +33,11 @@ class Opinion:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Sentence:
+class SampleSentence:
     """A sentence and its opinions, in the order of the text."""
 
     text: str
-    opinions: tuple[Opinion, ...]
+    opinions: tuple[SampleOpinion, ...]
 
     @property
     def implicit(self) -> bool:
@@ -92,7 +92,7 @@ class Speaker:
     def __init__(self, domain: str, rng: random.Random, reach: float = 1.0) -> None:
         self.world, self.rng, self.reach = half(domain), rng, reach
 
-    def sentence(self, mood: float, kind: str | None = None) -> Sentence:
+    def sentence(self, mood: float, kind: str | None = None) -> SampleSentence:
         """Draws one sentence.
 
         Args:
@@ -120,7 +120,7 @@ class Speaker:
 
     def _describe(
         self, build: _Builder, article: str, thing: dict[str, Any], polarity: str
-    ) -> Opinion:
+    ) -> SampleOpinion:
         """Appends "the soup was very good" and returns its opinion."""
         build.add(article)
         target, start = build.noun(self._draw(thing["targets"]))
@@ -134,12 +134,12 @@ class Speaker:
         else:
             build.add(self.rng.choice(_DEGREES))
             words = ((build.add(word := self._words(thing, polarity)), word),)
-        return Opinion(target, start, thing["category"], polarity, words)
+        return SampleOpinion(target, start, thing["category"], polarity, words)
 
-    def _plain(self, mood: float) -> Sentence:
-        return Sentence(self.rng.choice(self.world["plain"]), ())
+    def _plain(self, mood: float) -> SampleSentence:
+        return SampleSentence(self.rng.choice(self.world["plain"]), ())
 
-    def _explicit(self, mood: float) -> Sentence:
+    def _explicit(self, mood: float) -> SampleSentence:
         build, thing, polarity = _Builder(), self._thing(), self._polarity(mood)
         if self.rng.random() < 0.6:
             opinion = self._describe(build, "the ", thing, polarity)
@@ -151,11 +151,11 @@ class Speaker:
             begin = build.add(word)
             build.add(" the ")
             target, start = build.noun(self._draw(thing["targets"]))
-            opinion = Opinion(target, start, thing["category"], polarity, ((begin, word),))
+            opinion = SampleOpinion(target, start, thing["category"], polarity, ((begin, word),))
         build.add(self.rng.choice((".", ".", "!")))
-        return Sentence(build.text, (opinion,))
+        return SampleSentence(build.text, (opinion,))
 
-    def _pair(self, mood: float) -> Sentence:
+    def _pair(self, mood: float) -> SampleSentence:
         """Two targets, one opinion word."""
         build, thing, polarity = _Builder(), self._thing(), self._polarity(mood)
         first = self._draw(thing["targets"])
@@ -168,11 +168,12 @@ class Speaker:
         word = self._words(thing, polarity)
         words = ((build.add(word), word),)
         build.add(".")
-        return Sentence(
-            build.text, tuple(Opinion(t, s, thing["category"], polarity, words) for t, s in spans)
+        return SampleSentence(
+            build.text,
+            tuple(SampleOpinion(t, s, thing["category"], polarity, words) for t, s in spans),
         )
 
-    def _contrast(self, mood: float) -> Sentence:
+    def _contrast(self, mood: float) -> SampleSentence:
         """Two targets judged in opposite ways."""
         build = _Builder()
         polarity = self._polarity(0.5)
@@ -184,9 +185,9 @@ class Speaker:
             build, "the ", self._thing(name), POLARITIES[1 - POLARITIES.index(polarity)]
         )
         build.add(".")
-        return Sentence(build.text, (first, second))
+        return SampleSentence(build.text, (first, second))
 
-    def _neutral(self, mood: float) -> Sentence:
+    def _neutral(self, mood: float) -> SampleSentence:
         build, thing = _Builder(), self._thing()
         build.add("the ")
         target, start = build.noun(self._draw(thing["targets"]))
@@ -194,11 +195,12 @@ class Speaker:
         word = self.rng.choice(_NEUTRAL)
         begin = build.add(word)
         build.add(".")
-        return Sentence(
-            build.text, (Opinion(target, start, thing["category"], "neutral", ((begin, word),)),)
+        return SampleSentence(
+            build.text,
+            (SampleOpinion(target, start, thing["category"], "neutral", ((begin, word),)),),
         )
 
-    def _conflict(self, mood: float) -> Sentence:
+    def _conflict(self, mood: float) -> SampleSentence:
         """One target judged in both ways by one sentence."""
         build, thing = _Builder(), self._thing()
         first = self._describe(build, "the ", thing, "positive")
@@ -206,26 +208,28 @@ class Speaker:
         word = self._words(thing, "negative")
         words = (*first.words, (build.add(word), word))
         build.add(".")
-        return Sentence(build.text, (dataclasses.replace(first, polarity="conflict", words=words),))
+        return SampleSentence(
+            build.text, (dataclasses.replace(first, polarity="conflict", words=words),)
+        )
 
-    def _fact(self, mood: float) -> Sentence:
+    def _fact(self, mood: float) -> SampleSentence:
         """An implicit opinion about a named target."""
         thing, polarity = self._thing(), self._polarity(mood)
         target = self._draw(thing["targets"])
         before, after = self._draw(thing["facts"][polarity]).split("{t}")
-        return Sentence(
+        return SampleSentence(
             before + target + after,
-            (Opinion(target, len(before), thing["category"], polarity, ()),),
+            (SampleOpinion(target, len(before), thing["category"], polarity, ()),),
         )
 
-    def _unnamed(self, mood: float) -> Sentence:
+    def _unnamed(self, mood: float) -> SampleSentence:
         """An implicit opinion without a target."""
         category = self._draw(list(self.world["implicit"]), 1.0)
         polarity = self._polarity(mood)
         text = self._draw(self.world["implicit"][category][polarity])
-        return Sentence(text, (Opinion(None, None, category, polarity, ()),))
+        return SampleSentence(text, (SampleOpinion(None, None, category, polarity, ()),))
 
-    def _general(self, mood: float) -> Sentence:
+    def _general(self, mood: float) -> SampleSentence:
         """An explicit opinion about the place or the product as a whole."""
         build, polarity = _Builder(), self._polarity(mood)
         build.add("this is a ")
@@ -238,8 +242,8 @@ class Speaker:
         build.add(" ")
         target, start = build.noun(self._draw(self.world["place"]))
         build.add(".")
-        return Sentence(
-            build.text, (Opinion(target, start, self.world["general"], polarity, words),)
+        return SampleSentence(
+            build.text, (SampleOpinion(target, start, self.world["general"], polarity, words),)
         )
 
 

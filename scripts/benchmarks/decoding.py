@@ -86,8 +86,8 @@ def build_ours(job: dict[str, Any]):
             scores = label_scoring.score_labels(params, config, inputs, labels, BATCH)
             found = [int(np.argmax(row)) for row in scores]
         else:
-            how = DecodingConfig(max_length=MAX_LENGTH, batch_size=BATCH)
-            found = [row.tolist() for row in slots.generate(params, config, inputs, how)]
+            decoding = DecodingConfig(max_length=MAX_LENGTH, batch_size=BATCH)
+            found = [row.tolist() for row in slots.generate(params, config, inputs, decoding)]
         return {"seconds": time.perf_counter() - start, "found": found}
 
     return {"first_round": measure()["seconds"]}, measure

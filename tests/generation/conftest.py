@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 from generation import prompting, records
-from generation.reviews import cleaning, collecting, session
+from generation.reviews import cleaning, collecting, from_dumps
 from generation.run import Options
 from generation.teachers.factory import Choice
 from generation.world.reviews import draw_reviews
@@ -79,8 +79,8 @@ def collect(tmp_path):
             flags = {"domain": "laptop"} | flags
         output = tmp_path / "collected.jsonl"
         limits = cleaning.Limits(min_words=1, max_words=10_000, english=False)
-        report = session.collect(
-            session.Source(list(paths), source, **flags),
+        report = from_dumps.collect(
+            from_dumps.Source(list(paths), source, **flags),
             output,
             limits,
             collecting.Sampling(),

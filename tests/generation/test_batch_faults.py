@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from generation import ledger, run, session
+from generation import foreground, ledger, run
 from generation.teachers import factory
 from generation.teachers.base import ServiceError
 from generation.teachers.services import batch_faults, faults
@@ -112,7 +112,7 @@ def test_refused_batches_keep_their_requests(
 ):
     server = serve(**script)
     task = options(write_reviews(20))
-    progress = session.generate(batch_choice(server, requests=10), task, quiet=True)
+    progress = foreground.generate(batch_choice(server, requests=10), task, quiet=True)
     assert progress.statuses == {"ok": 40}
     counts = server.counts()
     assert set(counts["answered"].values()) == {1}
@@ -136,12 +136,12 @@ def test_what_no_batch_will_mend_stops_after_one(
     server = serve(**script)
     task = options(write_reviews(10))
     with pytest.raises(error, match=words):
-        session.generate(batch_choice(server), task, quiet=True)
+        foreground.generate(batch_choice(server), task, quiet=True)
     assert server.counts()["files"] == 1
     assert rows_of(task) == []
     # Nothing is lost: the same command goes on when the matter is settled.
     server.rescript({})
-    assert session.generate(batch_choice(server), task, quiet=True).statuses == {"ok": 20}
+    assert foreground.generate(batch_choice(server), task, quiet=True).statuses == {"ok": 20}
 
 
 def test_batches_that_fail_without_a_known_reason_stop_after_three(
@@ -149,7 +149,7 @@ def test_batches_that_fail_without_a_known_reason_stop_after_three(
 ):
     server = serve(batch_fails=[["odd", "no idea"]] * 9)
     with pytest.raises(ServiceError, match="batch_failed: no idea; try again later"):
-        session.generate(batch_choice(server), options(write_reviews(4)), quiet=True)
+        foreground.generate(batch_choice(server), options(write_reviews(4)), quiet=True)
     assert len(server.counts()["batches"]) == 3
 
 
@@ -170,7 +170,7 @@ def test_files_and_batches_that_are_late_or_gone(
     server = serve(**script)
     task = options(write_reviews(6), prompt="rw")
     chosen = dataclasses.replace(batch_choice(server), first_wait=0.01)
-    assert session.generate(chosen, task, quiet=True).statuses == {"ok": 6}
+    assert foreground.generate(chosen, task, quiet=True).statuses == {"ok": 6}
     assert len(server.counts()["batches"]) == answers
     assert not list(task.files.batches.glob("*.requests.jsonl"))
 
@@ -184,19 +184,19 @@ def test_answers_that_are_always_lost_are_not_paid_for_ever(
     server = serve(**script)
     task = options(write_reviews(4), prompt="rw")
     chosen = dataclasses.replace(batch_choice(server), first_wait=0.01)
-    progress = session.generate(chosen, task, quiet=True)
+    progress = foreground.generate(chosen, task, quiet=True)
     assert progress.reasons == {reason: 4}
     assert len(server.counts()["batches"]) == 2
     server.rescript({})
     again = dataclasses.replace(task, retry_failed=True)
-    assert session.generate(chosen, again, quiet=True).statuses == {"ok": 4}
+    assert foreground.generate(chosen, again, quiet=True).statuses == {"ok": 4}
 
 
 @pytest.mark.parametrize("word", ["SUCCESS", "ended", "Done"])
 def test_other_words_for_the_state(serve, write_reviews, options, batch_choice, word):
     server = serve(batch_words={"completed": word, "in_progress": "RUNNING"})
     task = options(write_reviews(3))
-    assert session.generate(batch_choice(server), task, quiet=True).statuses == {"ok": 6}
+    assert foreground.generate(batch_choice(server), task, quiet=True).statuses == {"ok": 6}
 
 
 def test_a_batch_that_somebody_cancelled_is_not_fought_over(
@@ -205,10 +205,10 @@ def test_a_batch_that_somebody_cancelled_is_not_fought_over(
     server = serve(batch_end="cancelled", batch_expire_after=2)
     task = options(write_reviews(5), prompt="rw")
     with pytest.raises(ServiceError, match=r"cancelled at the service; .* 3 unanswered requests"):
-        session.generate(batch_choice(server), task, quiet=True)
+        foreground.generate(batch_choice(server), task, quiet=True)
     assert len(rows_of(task)) == 2
     server.rescript({})
-    progress = session.generate(batch_choice(server), task, quiet=True)
+    progress = foreground.generate(batch_choice(server), task, quiet=True)
     assert (progress.kept, progress.written) == (2, 3)
     assert set(server.counts()["answered"].values()) == {1}
 
@@ -226,7 +226,7 @@ def test_a_stop_leaves_batches_to_the_next_run(serve, write_reviews, options, ba
     assert time.monotonic() - started < 15
     assert (progress.stopped, progress.written, progress.left) == ("by SIGTERM", 0, 10)
     server.rescript({})
-    progress = session.generate(batch_choice(server), task, quiet=True)
+    progress = foreground.generate(batch_choice(server), task, quiet=True)
     assert progress.statuses == {"ok": 10}
     assert len(server.counts()["batches"]) == 1
 
@@ -243,9 +243,9 @@ def test_a_batch_is_found_by_its_file_where_names_are_forgotten(
 
     monkeypatch.setattr("generation.teachers.services.batch_journal.BatchJournal.created", die)
     with pytest.raises(KeyboardInterrupt):
-        session.generate(batch_choice(server), task, quiet=True)
+        foreground.generate(batch_choice(server), task, quiet=True)
     monkeypatch.undo()
-    assert session.generate(batch_choice(server), task, quiet=True).statuses == {"ok": 10}
+    assert foreground.generate(batch_choice(server), task, quiet=True).statuses == {"ok": 10}
     assert set(server.counts()["asked"].values()) == {1}
 
 
@@ -255,4 +255,4 @@ def test_a_service_without_batches_is_told_before_the_first_row(
     server = serve()
     server.url = server.url.replace("/v1", "/v2")
     with pytest.raises(ValueError, match=r"knows no batches .*or use --backend openai"):
-        session.generate(batch_choice(server), options(write_reviews(1)), quiet=True)
+        foreground.generate(batch_choice(server), options(write_reviews(1)), quiet=True)

@@ -11,11 +11,11 @@ ROOT = pathlib.Path(generation.__file__).parent
 
 def test_generating_loads_neither_jax_nor_tensorflow(write_reviews, tmp_path):
     script = (
-        "import sys, pathlib\nfrom generation import commands, prompting, run, session\n"
+        "import sys, pathlib\nfrom generation import commands, prompting, run, foreground\n"
         "from generation.teachers.factory import Choice\n"
         "prompts = tuple(prompting.load_all('anl,rw'))\n"
         "task = run.Options(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), prompts)\n"
-        "assert session.generate(Choice(), task, quiet=True).written == 6\n"
+        "assert foreground.generate(Choice(), task, quiet=True).written == 6\n"
         "heavy = {'jax', 'tensorflow', 'torch', 'seqio', 'gin', 'tasks', 'vllm', 'ray'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )

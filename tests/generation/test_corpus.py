@@ -15,9 +15,9 @@ import pytest
 import typer.testing
 
 from fsa_jax.opinions.corpus import is_held_out
-from generation import commands, ledger, session
+from generation import commands, foreground, ledger
 from generation.corpus import build, from_ledgers, stats
-from generation.corpus.records import Example, Sorter
+from generation.corpus.examples import Example, Sorter
 from generation.run_folder import RunFolder
 from generation.teachers.factory import Choice
 
@@ -30,7 +30,7 @@ def runs(write_reviews, options):
     reviews = write_reviews(120)
     for shard in range(2):
         task = options(reviews, shard=shard, shards=2)
-        session.generate(Choice(), task, quiet=True)
+        foreground.generate(Choice(), task, quiet=True)
     return task.folder
 
 
@@ -120,7 +120,7 @@ def test_examples_are_written_as_tfds_would(tmp_path):
 
 def test_no_review_is_in_both_splits_of_any_prompt(write_reviews, options, tmp_path):
     task = options(write_reviews(600))
-    session.generate(Choice(), task, quiet=True)
+    foreground.generate(Choice(), task, quiet=True)
     make(task.folder, tmp_path / "data", validation_fraction=0.1)
     for domain in ("restaurant", "laptop"):
         held = []
@@ -275,7 +275,7 @@ def test_sorter_matches_a_sort_in_memory(tmp_path, monkeypatch):
     last = {(e.config, e.review_id): e for e in examples}
     orders = []
     for size in (10**9, 5_000):
-        monkeypatch.setattr("generation.corpus.records.BUCKET_BYTES", size)
+        monkeypatch.setattr("generation.corpus.examples.BUCKET_BYTES", size)
         sorter = Sorter(tmp_path, 60_000)
         sorter.add_all(examples)
         orders.append(list(sorter.sorted()))
@@ -316,7 +316,7 @@ def test_export_of_a_few_reviews_splits_as_the_build_does(write_reviews, options
     from generation.corpus import export
 
     task = options(write_reviews(4))
-    session.generate(Choice(), task, quiet=True)
+    foreground.generate(Choice(), task, quiet=True)
     make(task.folder, tmp_path / "data", validation_fraction=1e-9)
     export.export(from_ledgers.LedgerReader([task.folder]), tmp_path / "x.jsonl", 1e-9)
     rows = [json.loads(line) for line in (tmp_path / "x.jsonl").read_text().splitlines()]
@@ -377,7 +377,7 @@ def test_speed_and_flat_memory(tmp_path, peak_gib):
     script = (
         "import sys, json, time, pathlib\nfrom generation.corpus import build, "
         "tfds_files\n"
-        "from generation.corpus.records import Example\n"
+        "from generation.corpus.examples import Example\n"
         "n = int(sys.argv[1]); tfds_files.require_tensorflow()\n"
         "rows = (Example(f'r{i}', 'laptop', 't', 'rw', 'the food was good ' * 30, 'I liked it ' * "
         "100, 3.0)"

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from generation import ledger, prompting, session
+from generation import foreground, ledger, prompting
 from generation.records import Review
 from generation.teachers import base
 from generation.teachers.presets import SAMPLING
@@ -84,7 +84,7 @@ def test_a_run_learns_and_loses_no_row(serve, write_reviews, options, choice, ba
     server = serve(refuses=refuses)
     task = options(write_reviews(10))
     chosen = choice(server, backend, batch={"poll": 0.02} if backend != "openai" else {})
-    progress = session.generate(dataclasses.replace(chosen, attempts=1), task, quiet=True)
+    progress = foreground.generate(dataclasses.replace(chosen, attempts=1), task, quiet=True)
     assert progress.statuses == {"ok": 20}
     assert len(list(ledger.rows(task.files.ledger))) == 20
     assert set(server.counts()["answered"].values()) == {1}
@@ -94,17 +94,17 @@ def test_a_refused_temperature_stops_at_once_with_the_flag(serve, write_reviews,
     server = serve(refuses=["temperature"])
     task = options(write_reviews(40))
     with pytest.raises(ValueError, match=r"temperature.*pass --omit temperature"):
-        session.generate(choice(server, concurrency=4), task, quiet=True)
+        foreground.generate(choice(server, concurrency=4), task, quiet=True)
     assert list(ledger.rows(task.files.ledger)) == []
     omitted = choice(server, sampling={"temperature": None})
-    assert session.generate(omitted, task, quiet=True).statuses == {"ok": 80}
+    assert foreground.generate(omitted, task, quiet=True).statuses == {"ok": 80}
 
 
 def test_a_name_given_by_flag_is_used_from_the_start(serve, write_reviews, options, choice):
     server = serve(refuses=["max_tokens"])
     task = options(write_reviews(5))
     chosen = choice(server, max_tokens_name="max_completion_tokens")
-    session.generate(chosen, task, quiet=True)
+    foreground.generate(chosen, task, quiet=True)
     assert set(server.counts()["asked"].values()) == {1}
     with pytest.raises(ValueError, match="--max-tokens-name is 'tokens'; use max_tokens or max_c"):
-        session.generate(choice(server, max_tokens_name="tokens"), task, quiet=True)
+        foreground.generate(choice(server, max_tokens_name="tokens"), task, quiet=True)

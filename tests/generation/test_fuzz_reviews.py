@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from generation import ledger, prompting, records, run
 from generation.corpus import released
-from generation.reviews import cleaning, collecting, session, stars, tables
+from generation.reviews import cleaning, collecting, from_dumps, stars, tables
 
 TEXTS = [
     "The café was full, and we waited; still we liked the “soup”.",
@@ -184,10 +184,10 @@ def collect(folder, path, source, **flags):
     """Collects, and returns the report, or None where an error told why not."""
     output = folder / "out.jsonl"
     limits = cleaning.Limits(min_words=1, english=False)
-    chosen = session.Source([path], source, **flags)
+    chosen = from_dumps.Source([path], source, **flags)
     others = [other for other in (chosen.businesses, chosen.products) if other]
     try:
-        report = session.collect(chosen, output, limits, collecting.Sampling(), 1.0)
+        report = from_dumps.collect(chosen, output, limits, collecting.Sampling(), 1.0)
     except (ValueError, OSError) as error:
         in_words(error, path, *others)
         assert not output.exists()

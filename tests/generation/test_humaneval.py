@@ -11,7 +11,7 @@ import xml.etree.ElementTree
 import pytest
 import typer.testing
 
-from generation import commands, ledger, session
+from generation import commands, foreground, ledger
 from generation.evaluation import annotations, human, human_report
 from generation.evaluation.agreement import krippendorff_alpha
 from generation.run_folder import RunFolder
@@ -28,7 +28,7 @@ def folders(write_reviews, options):
     found = []
     for teacher in ("good", "bad"):
         task = options(reviews, teacher)
-        session.generate(Choice(teacher, "lexicon"), task, quiet=True)
+        foreground.generate(Choice(teacher, "lexicon"), task, quiet=True)
         found.append(task.folder)
     return found
 

@@ -12,18 +12,18 @@ import time
 
 import pytest
 
-from generation import ledger, session
+from generation import foreground, ledger
 from generation.run_folder import RunFolder
 
 # A run in a process of its own, as `fsa generate` would start it.
 CHILD = """
 import json, pathlib, sys
-from generation import prompting, session
+from generation import prompting, foreground
 from generation.run import Options
 from generation.teachers.factory import Choice
 choice, reviews, folder = json.loads(sys.argv[1])
 task = Options(pathlib.Path(reviews), pathlib.Path(folder), tuple(prompting.load_all("anl,rw")))
-session.generate(Choice(**choice), task, quiet=True)
+foreground.generate(Choice(**choice), task, quiet=True)
 """
 
 
@@ -71,7 +71,7 @@ def test_ten_kills_over_a_service(serve, write_reviews, options, choice):
     reviews = write_reviews(1000)
     chosen = choice(server, concurrency=in_flight)
     whole = options(reviews, "whole")
-    session.generate(chosen, whole, quiet=True)
+    foreground.generate(chosen, whole, quiet=True)
     before = sum(server.counts()["asked"].values())
     path = run_with_kills(chosen, options(reviews, "killed"), kills, seed=1)
     assert answers(path) == answers(RunFolder(whole.folder).shard(0, 1).ledger)
@@ -86,7 +86,7 @@ def test_ten_kills_over_the_lexicon(write_reviews, options):
 
     reviews = write_reviews(1000)
     whole = options(reviews, "whole")
-    session.generate(Choice(), whole, quiet=True)
+    foreground.generate(Choice(), whole, quiet=True)
     path = run_with_kills(Choice(), options(reviews, "killed"), 10, seed=2)
     assert answers(path) == answers(RunFolder(whole.folder).shard(0, 1).ledger)
     assert len(answers(path)) == 2000
@@ -115,9 +115,9 @@ def test_second_process_on_a_shard_refuses(serve, write_reviews, options, choice
     while lines(path) < 1:
         time.sleep(0.01)
     with pytest.raises(ValueError, match="is being written by another process"):
-        session.generate(choice(server), task, quiet=True)
+        foreground.generate(choice(server), task, quiet=True)
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     # The lock of a dead process holds nobody up.
     server.rescript({})
-    assert session.generate(choice(server), task, quiet=True).statuses == {"ok": 100}
+    assert foreground.generate(choice(server), task, quiet=True).statuses == {"ok": 100}

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from generation import ledger, prompting, session
+from generation import foreground, ledger, prompting
 from generation.records import LedgerRow, Review
 from generation.run_folder import RunFolder
 from generation.teachers import base
@@ -123,14 +123,14 @@ def test_full_disk_ends_a_run_in_words(write_reviews, options, tmp_path):
     task = options(write_reviews(100))
     script = (
         "import resource, signal, sys\n"
-        "from generation import prompting, quality, session\nquality.prepare()\n"
+        "from generation import prompting, quality, foreground\nquality.prepare()\n"
         "from generation.run import Options\n"
         "from generation.teachers.factory import Choice\nfrom pathlib import Path\n"
         "prompts = tuple(prompting.load_all('anl,rw'))\n"
         "task = Options(Path(sys.argv[1]), Path(sys.argv[2]), prompts)\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
-        "try:\n    session.generate(Choice(), task, quiet=True)\n"
+        "try:\n    foreground.generate(Choice(), task, quiet=True)\n"
         "except OSError as error:\n    print(error); sys.exit(2)\n"
     )
     command = [sys.executable, "-c", script, str(task.reviews), str(task.folder)]
@@ -142,7 +142,7 @@ def test_full_disk_ends_a_run_in_words(write_reviews, options, tmp_path):
     kept = len(list(ledger.rows(path)))
     assert path.read_bytes().endswith(b"\n")
     assert 10 < kept < 200
-    progress = session.generate(Choice(), task, quiet=True)
+    progress = foreground.generate(Choice(), task, quiet=True)
     assert (progress.kept, progress.written, progress.left) == (kept, 200 - kept, 0)
 
 
@@ -176,23 +176,23 @@ def test_key_depends_on_all_that_matters():
 
 def test_folder_of_another_run_is_refused(write_reviews, options, tmp_path):
     reviews = write_reviews(4)
-    session.generate(Choice(), options(reviews, prompt="anl"), quiet=True)
+    foreground.generate(Choice(), options(reviews, prompt="anl"), quiet=True)
     # More prompts may join; their ledger is the same.
-    assert session.generate(Choice(), options(reviews), quiet=True).kept == 4
+    assert foreground.generate(Choice(), options(reviews), quiet=True).kept == 4
     with pytest.raises(ValueError, match=r"the number of shards was 1, now 2"):
-        session.generate(Choice(), options(reviews, shards=2), quiet=True)
+        foreground.generate(Choice(), options(reviews, shards=2), quiet=True)
     with pytest.raises(ValueError, match=r"teacher was lexicon, now other"):
-        session.generate(Choice("other", "lexicon"), options(reviews), quiet=True)
+        foreground.generate(Choice("other", "lexicon"), options(reviews), quiet=True)
     mine = tmp_path / "anl.yaml"
     mine.write_text("name: anl\nversion: 9\nkind: anl\ntemplate: 'Tell: {input review}'\n")
     with pytest.raises(ValueError, match=r"prompt anl was version 1, now version 9"):
-        session.generate(Choice(), options(reviews, prompt=str(mine)), quiet=True)
+        foreground.generate(Choice(), options(reviews, prompt=str(mine)), quiet=True)
 
 
 def test_duplicate_reviews_are_asked_once(write_reviews, options):
     path = write_reviews(5)
     path.write_text(path.read_text() * 3)
-    progress = session.generate(Choice(), options(path), quiet=True)
+    progress = foreground.generate(Choice(), options(path), quiet=True)
     assert (progress.reviews, progress.duplicates, progress.total, progress.written) == (
         15,
         20,
@@ -214,7 +214,7 @@ def test_bad_review_fails_before_the_first_row(write_reviews, options, change, w
     bad = {"review_id": "b", "domain": "laptop", "rating": 3, "text": "x", "source": "s"} | change
     task = options(write_reviews(3, bad))
     with pytest.raises(ValueError, match=words):
-        session.generate(Choice(), task, quiet=True)
+        foreground.generate(Choice(), task, quiet=True)
     assert not task.folder.exists()
 
 
@@ -231,7 +231,7 @@ def test_odd_reviews_go_through(write_reviews, options):
         for n, text in enumerate(texts)
     ]
     task = options(write_reviews(2, *odd))
-    progress = session.generate(Choice(), task, quiet=True)
+    progress = foreground.generate(Choice(), task, quiet=True)
     assert progress.statuses == {"ok": 14}
     found = {r.review_id: r.review for r in ledger.rows(task.files.ledger)}
     assert found["o0"] == texts[0]
@@ -245,7 +245,7 @@ def test_shards_are_a_partition(write_reviews, options):
     keys = []
     for shard in range(3):
         task = options(reviews, shard=shard, shards=3)
-        session.generate(Choice(), task, quiet=True)
+        foreground.generate(Choice(), task, quiet=True)
         keys.append({r.key for r in ledger.rows(task.files.ledger)})
         assert 80 < len(keys[-1]) < 190
     assert len(set.union(*keys)) == sum(map(len, keys)) == 400

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from generation import ledger, prompting, session
+from generation import foreground, ledger, prompting
 from generation.teachers.base import ServiceError
 
 
@@ -36,7 +36,7 @@ def test_every_row_ends_once_and_nothing_paid_is_lost(
     more = {"timeout": 1.5, "price_prompt": 1.0, "price_completion": 1.0, "first_wait": 0.01}
     if backend == "openai_batch":
         more |= {"batch": {"poll": 0.02, "requests": 60}}
-    progress = session.generate(choice(server, backend, **more), task, quiet=True)
+    progress = foreground.generate(choice(server, backend, **more), task, quiet=True)
     rows = list(ledger.rows(task.files.ledger))
     assert len(rows) == len({row.key for row in rows}) == 500
     assert (progress.left, progress.stopped) == (0, "")
@@ -58,7 +58,7 @@ def test_every_row_ends_once_and_nothing_paid_is_lost(
     assert counts["ok"] > 400
     assert counts["failed"] > 0
     assert counts["filtered"] > 0
-    again = session.generate(choice(server, backend, **more), task, quiet=True)
+    again = foreground.generate(choice(server, backend, **more), task, quiet=True)
     assert (again.kept, again.written) == (500, 0)
 
 
@@ -74,7 +74,7 @@ def test_no_answer_to_any_address_is_a_traceback(
     for number in range(25):
         task = options(reviews, f"run{number}")
         try:
-            session.generate(choice(server, backend, **more), task, quiet=True)
+            foreground.generate(choice(server, backend, **more), task, quiet=True)
             ends["finished"] += 1
         except (ValueError, ServiceError) as error:
             ends[type(error).__name__] += 1
@@ -84,7 +84,7 @@ def test_no_answer_to_any_address_is_a_traceback(
     for number in range(25):
         task = options(reviews, f"run{number}", retry_failed=True)
         rows = {row.key: row for row in ledger.rows(task.files.ledger)}
-        session.generate(choice(server, backend, **more), task, quiet=True)
+        foreground.generate(choice(server, backend, **more), task, quiet=True)
         after = {row.key: row for row in ledger.rows(task.files.ledger)}
         assert len(after) == 8
         assert all(after[key] == row for key, row in rows.items() if row.status != "failed")

@@ -4,7 +4,7 @@ import collections
 
 import pytest
 
-from generation import ledger, run, session
+from generation import foreground, ledger, run
 from generation.run_folder import RunFolder
 from generation.teachers import factory
 
@@ -27,7 +27,7 @@ def test_batches_are_cut_by_count_and_matched_by_id(serve, write_reviews, option
     }
     server = serve(batch_limit=30, poison="poison pill")
     task = options(write_reviews(49, bad))
-    progress = session.generate(batch_choice(choice, server, requests=30), task, quiet=True)
+    progress = foreground.generate(batch_choice(choice, server, requests=30), task, quiet=True)
     assert len(server.counts()["batches"]) == 4  # 100 requests
     assert progress.written == 100
     assert progress.statuses == {"ok": 98, "failed": 2}
@@ -41,7 +41,7 @@ def test_batches_are_cut_by_count_and_matched_by_id(serve, write_reviews, option
 def test_batches_are_cut_by_bytes(serve, write_reviews, options, choice):
     server = serve()
     task = options(write_reviews(20), prompt="anl")
-    progress = session.generate(batch_choice(choice, server, bytes=20_000), task, quiet=True)
+    progress = foreground.generate(batch_choice(choice, server, bytes=20_000), task, quiet=True)
     assert progress.statuses == {"ok": 20}
     assert 3 <= len(server.counts()["batches"]) <= 10
 
@@ -51,7 +51,7 @@ def test_an_expired_batch_is_harvested_and_only_the_rest_sent_again(
 ):
     server = serve(batch_expire_after=12)
     task = options(write_reviews(40), prompt="rw")
-    progress = session.generate(batch_choice(choice, server), task, quiet=True)
+    progress = foreground.generate(batch_choice(choice, server), task, quiet=True)
     assert progress.statuses == {"ok": 40}
     counts = server.counts()
     assert len(counts["batches"]) == 2
@@ -84,12 +84,12 @@ def test_a_killed_run_takes_its_batches_up_again(
     monkeypatch.undo()
     made = len(server.counts()["batches"])
     assert made == (2 if moment == "created" else 1)
-    progress = session.generate(chosen, task, quiet=True)
+    progress = foreground.generate(chosen, task, quiet=True)
     assert progress.statuses == {"ok": 20}
     assert (progress.written, progress.left) == (20, 0)
     assert set(server.counts()["asked"].values()) == {1}
     assert not list((task.folder / "batches").rglob("*.requests.jsonl"))
-    assert session.generate(chosen, task, quiet=True).written == 0
+    assert foreground.generate(chosen, task, quiet=True).written == 0
 
 
 def test_killed_while_harvesting(serve, write_reviews, options, choice):
@@ -105,7 +105,7 @@ def test_killed_while_harvesting(serve, write_reviews, options, choice):
     with pytest.raises(KeyboardInterrupt):
         run.generate(task, teacher, watch=die_after_seven)
     assert len(rows_of(task)) == 7
-    progress = session.generate(chosen, task, quiet=True)
+    progress = foreground.generate(chosen, task, quiet=True)
     assert (progress.kept, progress.written, progress.left) == (7, 13, 0)
     assert len({row.key for row in rows_of(task)}) == len(rows_of(task)) == 20
     assert set(server.counts()["asked"].values()) == {1}

@@ -10,7 +10,7 @@ import time
 import pytest
 import typer.testing
 
-from generation import commands, ledger, session
+from generation import commands, foreground, ledger
 from generation.progress import Progress, judge
 from generation.run_folder import RunFolder
 from generation.teachers.factory import Choice
@@ -179,7 +179,7 @@ def test_signals_end_a_run_in_good_order(serve, write_reviews, options, number, 
     assert rows == (sum(server.counts()["answered"].values()) if times == 1 else 0)
     assert task.files.read_summary()["complete"] is False
     server.rescript({})
-    again = session.generate(
+    again = foreground.generate(
         Choice("t", "openai", "scripted", base_url=server.url), task, quiet=True
     )
     assert again.left == 0
@@ -250,7 +250,7 @@ def test_answers_that_older_rules_rejected_are_not_asked_again(
     """They are paid: an older ledger's ``eos`` was no done answer, its thinking was one."""
     server = serve()
     task = options(write_reviews(5))
-    session.generate(choice(server), task, quiet=True)
+    foreground.generate(choice(server), task, quiet=True)
     rows = list(ledger.rows(task.files.ledger))
     old = {"status": "filtered", "reason": "finish_reason: eos", "finish_reason": "eos"}
     changes = [old, old | {"response": f"<think>hm</think>{rows[1].response}"}]
@@ -259,12 +259,12 @@ def test_answers_that_older_rules_rejected_are_not_asked_again(
         dataclasses.replace(row, **change) for row, change in zip(rows, changes, strict=False)
     ]
     task.files.ledger.write_text("".join(f"{row.to_json()}\n" for row in [*changed, *rows[4:]]))
-    again = session.generate(choice(server), task, quiet=True)
+    again = foreground.generate(choice(server), task, quiet=True)
     assert again.statuses == {"ok": 8, "filtered": 2}
     assert (again.kept, again.written) == (10, 0)
     assert set(server.counts()["asked"].values()) == {1}
     last = {row.key: row for row in ledger.rows(task.files.ledger)}
     assert [last[row.key].response for row in rows[:2]] == [row.response for row in rows[:2]]
     size = task.files.ledger.stat().st_size
-    session.generate(choice(server), task, quiet=True)
+    foreground.generate(choice(server), task, quiet=True)
     assert task.files.ledger.stat().st_size == size

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from generation import ledger, session
+from generation import foreground, ledger
 from generation.corpus import from_ledgers
 from generation.run_folder import RunFolder
 from generation.teachers.factory import Choice
@@ -40,7 +40,7 @@ def test_same_ledgers_and_dead_workers(serve, write_reviews, options, choice, mo
     reviews = write_reviews(60)
     chosen = choice(server, concurrency=4)
     plain = options(reviews, "plain")
-    session.generate(chosen, plain, quiet=True)
+    foreground.generate(chosen, plain, quiet=True)
     spread = options(reviews, "spread")
     cluster = ray_runner.Cluster(workers=2, shards=4, cpus=1)
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False)

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from generation import ledger, quality, records, review_ids, run, session
+from generation import foreground, ledger, quality, records, review_ids, run
 from generation.corpus import build, from_ledgers
-from generation.corpus import records as corpus_records
+from generation.corpus import examples as corpus_examples
 from generation.teachers.factory import Choice
 
 TEXTS = [
@@ -81,10 +81,10 @@ def test_the_same_review_again_is_a_duplicate_only(tmp_path, collect):
 def test_generate_refuses_them_before_it_asks(tmp_path, options, pairs, lines):
     reviews = reviews_file(tmp_path / "r.jsonl", *pairs)
     with pytest.raises(ValueError, match=rf"r\.jsonl: review ids .*: 1, such .* on lines {lines}"):
-        session.generate(Choice("lexicon"), options(reviews), quiet=True)
+        foreground.generate(Choice("lexicon"), options(reviews), quiet=True)
     assert not (tmp_path / "run").exists()
     with pytest.raises(ValueError, match=f"on lines {lines}"):
-        session.show_dry_run(Choice("lexicon"), options(reviews), None)
+        foreground.show_dry_run(Choice("lexicon"), options(reviews), None)
 
 
 def test_another_rating_is_another_review(tmp_path):
@@ -100,7 +100,7 @@ def test_another_rating_is_another_review(tmp_path):
 
 def test_generate_takes_the_same_review_twice(tmp_path, options):
     reviews = reviews_file(tmp_path / "r.jsonl", ("a", TEXTS[0]), ("a", TEXTS[0]))
-    assert session.generate(Choice("lexicon"), options(reviews), quiet=True).duplicates == 2
+    assert foreground.generate(Choice("lexicon"), options(reviews), quiet=True).duplicates == 2
 
 
 def test_build_names_them_and_counts_what_it_leaves_out(tmp_path, options, monkeypatch):
@@ -109,7 +109,7 @@ def test_build_names_them_and_counts_what_it_leaves_out(tmp_path, options, monke
     quality.prepare()
     pairs = [("a", TEXTS[0]), ("a", TEXTS[1]), ("b", TEXTS[2])]
     made = options(reviews_file(tmp_path / "r.jsonl", *pairs), prompt="anl")
-    progress = session.generate(Choice("lexicon"), made, quiet=True)
+    progress = foreground.generate(Choice("lexicon"), made, quiet=True)
     assert progress.statuses == {"ok": 3}
     settings = build.Settings(tmp_path / "data")
     with pytest.raises(ValueError, match=r"2 of 3 requests, since review ids .* such as 'a'"):
@@ -120,8 +120,8 @@ def test_build_names_them_and_counts_what_it_leaves_out(tmp_path, options, monke
 
 
 def test_a_second_answer_about_one_text_is_no_clash(tmp_path):
-    example = corpus_records.Example("a", "laptop", "t", "anl", "text", "one", 3.0)
-    sorter = corpus_records.Sorter(tmp_path, 10)
+    example = corpus_examples.Example("a", "laptop", "t", "anl", "text", "one", 3.0)
+    sorter = corpus_examples.Sorter(tmp_path, 10)
     sorter.add_all([example, example])
     assert len(list(sorter.sorted())) == 1
     assert (sorter.superseded, sorter.clashes) == (1, 0)

@@ -12,7 +12,7 @@ import typer.testing
 
 from fsa_jax.runtime import packed
 from generation import commands, records
-from generation.reviews import cleaning, collecting, session
+from generation.reviews import cleaning, collecting, from_dumps
 
 CLI = typer.testing.CliRunner()
 WORDS = [
@@ -58,7 +58,7 @@ def dump(rows):
 
 def collect(tmp_path, source, limits=None, sampling=None, **more):
     output = tmp_path / "out.jsonl"
-    report = session.collect(
+    report = from_dumps.collect(
         source,
         output,
         limits or cleaning.Limits(),
@@ -85,7 +85,7 @@ def test_yelp_in_every_published_form(tmp_path, form):
             for name in ("business.json", "review.json"):
                 tar.add(paths[name], f"yelp/yelp_academic_dataset_{name}")
         paths = dict.fromkeys(paths, archive)
-    source = session.Source([paths["review.json"]], "yelp", paths["business.json"])
+    source = from_dumps.Source([paths["review.json"]], "yelp", paths["business.json"])
     found, report = collect(tmp_path, source)
     assert [review.review_id for review in found] == [f"y{n}" for n in range(60) if n % 6 < 3]
     assert {review.domain for review in found} == {"restaurant"}
@@ -105,7 +105,7 @@ def test_amazon_takes_laptops_by_category(tmp_path):
     ]
     (tmp_path / "meta.json.gz").write_bytes(gzip.compress(dump(products)))
     (tmp_path / "reviews.json").write_bytes(dump(reviews))
-    source = session.Source(
+    source = from_dumps.Source(
         [tmp_path / "reviews.json"], "amazon", products=tmp_path / "meta.json.gz"
     )
     found, report = collect(tmp_path, source)
@@ -129,7 +129,7 @@ def test_table_with_columns_blank_ratings_and_long_fields(tmp_path):
         writer.writerow(["name", "key", "head", "body", "grade"])
         writer.writerows(rows)
     columns = "text=body,rating=grade,id=key,title=head"
-    source = session.Source([path], "table", domain="restaurant", columns=columns)
+    source = from_dumps.Source([path], "table", domain="restaurant", columns=columns)
     found, report = collect(tmp_path, source)
     assert [(review.review_id, review.rating) for review in found] == [("r1", 5.0), ("r5", 1.5)]
     assert found[0].text == "great place\nwe loved the food and the people in this place"
@@ -194,7 +194,7 @@ def test_duplicates_near_and_exact(tmp_path):
     rows = [{"text": text, "rating": 3} for text in texts]
     path = tmp_path / "x.jsonl"
     path.write_bytes(dump(rows))
-    source = session.Source([path], "table", domain="laptop")
+    source = from_dumps.Source([path], "table", domain="laptop")
     limits = cleaning.Limits(english=False)
     found, report = collect(tmp_path, source, limits, collecting.Sampling(near_duplicates=0.7))
     assert [review.text for review in found] == [texts[0], texts[3]]
@@ -211,7 +211,7 @@ def test_weights_are_on_natural_proportions(tmp_path):
     ]
     path = tmp_path / "x.jsonl"
     path.write_bytes(dump(rows))
-    source = session.Source([path], "table", domain="restaurant")
+    source = from_dumps.Source([path], "table", domain="restaurant")
     weights = collecting.scheme_weights("R12421")
     sampling = collecting.Sampling(1000, weights, seed=1)
     found, report = collect(tmp_path, source, sampling=sampling)
@@ -237,7 +237,7 @@ def test_bad_lines_are_counted_and_limited(tmp_path):
     path = tmp_path / "x.jsonl"
     good = json.dumps({"text": "the food was good and we liked it", "rating": 3})
     path.write_text(f"{good}\n{good[:20]}\n[1]\n")
-    source = session.Source([path], "table", domain="laptop")
+    source = from_dumps.Source([path], "table", domain="laptop")
     with pytest.raises(ValueError, match=r"2 of 3 lines are bad.*line 2: not JSON"):
         collect(tmp_path, source)
     assert not (tmp_path / "out.jsonl").exists()
@@ -275,7 +275,7 @@ def test_cut_off_archive(tmp_path):
     path = tmp_path / "x.jsonl.gz"
     rows = [{"text": f"the food was good {n}", "rating": 3} for n in range(2000)]
     path.write_bytes(gzip.compress(dump(rows))[:-200])
-    source = session.Source([path], "table", domain="laptop")
+    source = from_dumps.Source([path], "table", domain="laptop")
     with pytest.raises(ValueError, match="cut off or damaged"):
         collect(tmp_path, source)
 
@@ -290,7 +290,7 @@ def test_scheme_must_be_known():
 
 def test_real_dumps(real_data, tmp_path):
     folder = real_data / "reviews"
-    source = session.Source(
+    source = from_dumps.Source(
         [folder / "yelp/yelp_academic_dataset_review.json"],
         "yelp",
         folder / "yelp/yelp_academic_dataset_business.json",
@@ -298,7 +298,7 @@ def test_real_dumps(real_data, tmp_path):
     found, report = collect(tmp_path, source, cleaning.Limits(1, 10_000, english=False))
     assert report.before.total() == 467
     assert len(found) + report.dropped["exact duplicate"] == 467
-    source = session.Source(
+    source = from_dumps.Source(
         [folder / "restaurant/restaurant_reviews.csv"],
         "table",
         domain="restaurant",

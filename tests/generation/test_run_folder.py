@@ -9,7 +9,7 @@ import unittest.mock
 import pytest
 
 import generation
-from generation import session
+from generation import foreground
 from generation.corpus import from_ledgers
 from generation.run_folder import RunFolder
 from generation.teachers.factory import Choice
@@ -19,7 +19,7 @@ from generation.teachers.factory import Choice
 def task(write_reviews, options):
     """A finished run."""
     task = options(write_reviews(4))
-    session.generate(Choice(), task, quiet=True)
+    foreground.generate(Choice(), task, quiet=True)
     return task
 
 
@@ -40,14 +40,14 @@ def test_a_broken_run_json_is_one_line_and_can_be_mended(task, content):
     whole = path.read_bytes()
     path.write_bytes(content)
     for use in (
-        lambda: session.generate(Choice(), task, quiet=True),
+        lambda: foreground.generate(Choice(), task, quiet=True),
         lambda: from_ledgers.LedgerReader([task.folder]),
     ):
         with pytest.raises(ValueError, match=r"run\.json.*; remove it, and run") as caught:
             use()
         assert "\n" not in str(caught.value)
     path.unlink()  # as the message says
-    assert session.generate(Choice(), task, quiet=True).kept == 8
+    assert foreground.generate(Choice(), task, quiet=True).kept == 8
     assert path.read_bytes() == whole
 
 
@@ -55,7 +55,7 @@ def test_a_broken_run_json_without_answers_binds_nobody(write_reviews, options):
     task = options(write_reviews(2))
     task.folder.mkdir()
     (task.folder / "run.json").write_text('{"spec"')
-    assert session.generate(Choice(), task, quiet=True).written == 4
+    assert foreground.generate(Choice(), task, quiet=True).written == 4
     assert RunFolder(task.folder).facts()["shards"] == 1
 
 
@@ -64,7 +64,7 @@ def test_a_broken_summary_is_one_line_and_the_run_mends_it(task, content):
     task.files.summary.write_text(content)
     with pytest.raises(ValueError, match=r"shard-00000-of-00001\.json.*--shard 0/1` again"):
         from_ledgers.check_whole(task.folder)
-    session.generate(Choice(), task, quiet=True)
+    foreground.generate(Choice(), task, quiet=True)
     assert from_ledgers.check_whole(task.folder)[1] == 8
 
 
@@ -88,12 +88,12 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_asked(
     for folder in ("file", "file/below"):
         task = options(write_reviews(2), folder)
         with pytest.raises(OSError, match=r"--output-dir .*file.* cannot be written \("):
-            session.generate(choice(server), task, quiet=True)
+            foreground.generate(choice(server), task, quiet=True)
     # Root may write anywhere, so a file system that is read-only is played.
     refused = OSError(errno.EROFS, "Read-only file system")
     monkeypatch.setattr("tempfile.TemporaryFile", unittest.mock.Mock(side_effect=refused))
     with pytest.raises(OSError, match=r"cannot be written \(Read-only file system\)"):
-        session.generate(choice(server), options(write_reviews(2), "shut"), quiet=True)
+        foreground.generate(choice(server), options(write_reviews(2), "shut"), quiet=True)
     assert server.counts()["asked"] == {}
 
 

@@ -26,13 +26,13 @@ pytestmark = pytest.mark.skipif(
 
 CHILD = """
 import json, pathlib, sys
-from generation import prompting, session
+from generation import prompting, foreground
 from generation.run import Options
 from generation.teachers.factory import Choice
 if __name__ == "__main__":
     choice, reviews, folder = json.loads(sys.argv[1])
     task = Options(pathlib.Path(reviews), pathlib.Path(folder), tuple(prompting.load_all("anl,rw")))
-    session.generate(Choice(**choice), task, quiet=True)
+    foreground.generate(Choice(**choice), task, quiet=True)
 """
 # The command `vllm`; it does not know that the CPU build's distribution has another name, and
 # tells the platform by the version.
@@ -189,16 +189,16 @@ def test_prompts_go_through_the_chat_template(offline, write_reviews, options, m
 
 
 def test_missing_model(write_reviews, options, tmp_path):
-    from generation import session
+    from generation import foreground
     from generation.teachers.factory import Choice
 
     choice = Choice("tiny", "vllm", str(tmp_path / "nothing"))
     with pytest.raises(ValueError, match="vLLM cannot load"):
-        session.generate(choice, options(write_reviews(1)), quiet=True)
+        foreground.generate(choice, options(write_reviews(1)), quiet=True)
 
 
 def test_openai_teacher_over_vllm_serve(llama, write_reviews, options, tmp_path):
-    from generation import session
+    from generation import foreground
     from generation.teachers.factory import Choice
 
     with socket.socket() as probe:
@@ -228,13 +228,15 @@ def test_openai_teacher_over_vllm_serve(llama, write_reviews, options, tmp_path)
             concurrency=8,
         )
         task = options(write_reviews(20))
-        progress = session.generate(choice, task, quiet=True)
+        progress = foreground.generate(choice, task, quiet=True)
         assert progress.written == 40
         assert set(progress.statuses) <= {"ok", "filtered"}
         reasons = collections.Counter(row.reason for row in rows_of(task))
         assert reasons["length"] > 30
         with pytest.raises(ValueError, match="no model 'tinny'; it has tiny"):
-            session.generate(dataclasses.replace(choice, model="tinny"), options(task.reviews, "x"))
+            foreground.generate(
+                dataclasses.replace(choice, model="tinny"), options(task.reviews, "x")
+            )
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)

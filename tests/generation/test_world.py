@@ -10,7 +10,7 @@ import typer.testing
 
 from fsa_jax.opinions.readers import read_file
 from generation import records
-from generation.world.benchmark import DATASETS, SIZES
+from generation.world.fsa_json import DATASETS, SIZES
 from generation.world.reviews import draw_by_stars, draw_reviews
 from generation.world.sample import write_sample
 from generation.world.sentences import KINDS, Speaker

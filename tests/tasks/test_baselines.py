@@ -12,7 +12,7 @@ import tensorflow as tf
 import tasks  # noqa: F401 - registers the tasks
 from fsa_jax.opinions.corpus import draw_rank, is_held_out, nearness
 from generation.corpus.build import Settings, build
-from generation.corpus.records import Example
+from generation.corpus.examples import Example
 from generation.world.reviews import draw_reviews
 from tasks import instructions, reviews
 from tasks.features import VOCABULARY

@@ -7,7 +7,7 @@ from seqio import test_utils
 import tasks  # noqa: F401 - registers the tasks
 from fsa_jax.opinions.data_sets import DATA_SETS
 from fsa_jax.opinions.sentences import Opinion, Sentence
-from tasks.benchmark import example_row
+from tasks.extraction import example_row
 from tasks.features import VOCABULARY
 
 ENCODER = seqio.EncDecFeatureConverter(pack=False)
@@ -83,10 +83,10 @@ def test_every_name_of_the_registry_is_there():
 
 
 def test_fractions_are_nested(data_dir, monkeypatch):
-    from tasks import benchmark
+    from tasks import extraction
 
     sentences = [(Sentence(str(i), f"Sentence {i} ."), False) for i in range(97)]
-    monkeypatch.setattr(benchmark, "sentences_of", lambda data_set, split: list(sentences))
+    monkeypatch.setattr(extraction, "sentences_of", lambda data_set, split: list(sentences))
     before: set = set()
     for percentage in (1, 2, 5, 10, 20, 25, 50, 75):
         task = seqio.get_mixture_or_task(f"asqp_rest16_p{percentage}")

@@ -16,7 +16,7 @@ import typer.testing
 from fsa_jax.cli.main import fsa
 from fsa_jax.runtime import packed
 from generation import records
-from generation.reviews import session
+from generation.reviews import from_dumps
 
 TEXT = b"".join(b'{"text": "the food number %d was good", "rating": 4}\n' % n for n in range(4000))
 
@@ -202,7 +202,9 @@ def test_yelp_archives(tmp_path, form):
         }[form]()
     )
     seen = []
-    found = list(session.Source([path], "yelp", path).candidates(lambda *n: seen.append(n), print))
+    found = list(
+        from_dumps.Source([path], "yelp", path).candidates(lambda *n: seen.append(n), print)
+    )
     assert [candidate.review_id for candidate in found] == ["y0", "y1", "y2"]
 
 
@@ -231,4 +233,4 @@ def test_what_is_no_tokenizer_is_named(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"" if name == "empty.json" else b"<html>")
     with pytest.raises(ValueError, match=f"{name} is no tokenizer"):
-        session.counter(100, path)
+        from_dumps.counter(100, path)

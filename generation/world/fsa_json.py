@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fsa_jax.runtime import files
-from generation.world.sentences import HARD_KINDS, Opinion, Sentence, Speaker
+from generation.world.sentences import HARD_KINDS, SampleOpinion, SampleSentence, Speaker
 
 DATASETS = {
     ("atsa", "rest14"): "restaurant",
@@ -20,7 +20,7 @@ SIZES = {"train": 800, "dev": 150, "test": 250, "hard_test": 100}
 TRAIN_REACH = 0.6
 
 
-def draw_split(domain: str, split: str, size: int, rng: random.Random) -> list[Sentence]:
+def draw_split(domain: str, split: str, size: int, rng: random.Random) -> list[SampleSentence]:
     """Draws the sentences of one split.
 
     Those of ``hard_test`` all hold implicit or multiple sentiments.
@@ -34,7 +34,7 @@ def draw_split(domain: str, split: str, size: int, rng: random.Random) -> list[S
 
 
 def to_items(
-    sentences: list[Sentence], task: str, dataset: str, split: str
+    sentences: list[SampleSentence], task: str, dataset: str, split: str
 ) -> list[dict[str, Any]]:
     """Returns the items of one benchmark file.
 
@@ -58,12 +58,12 @@ def to_items(
     ]
 
 
-def _annotated(opinion: Opinion, task: str, split: str) -> bool:
+def _annotated(opinion: SampleOpinion, task: str, split: str) -> bool:
     # The targeted data sets of 2014 list named targets only.
     return not (task == "atsa" and split != "hard_test" and opinion.target is None)
 
 
-def _aspect(opinion: Opinion, task: str, dataset: str, split: str) -> dict[str, Any]:
+def _aspect(opinion: SampleOpinion, task: str, dataset: str, split: str) -> dict[str, Any]:
     hard = split == "hard_test"
     named = opinion.target is not None and not (dataset == "laptop16" and not hard)
     aspect: dict[str, Any] = {
@@ -123,18 +123,18 @@ def write_benchmark(folder: Path, seed: int, sizes: dict[str, int] | None = None
     return counts
 
 
-def without_conflict(sentence: Sentence) -> Sentence:
+def without_conflict(sentence: SampleSentence) -> SampleSentence:
     """Splits a conflict into its two opinions.
 
     That is because the data sets of 2016 know no such polarity.
     """
-    opinions: list[Opinion] = []
+    opinions: list[SampleOpinion] = []
     for opinion in sentence.opinions:
         if opinion.polarity != "conflict":
             opinions.append(opinion)
             continue
         for polarity, words in zip(("positive", "negative"), opinion.words, strict=True):
             opinions.append(
-                Opinion(opinion.target, opinion.start, opinion.category, polarity, (words,))
+                SampleOpinion(opinion.target, opinion.start, opinion.category, polarity, (words,))
             )
-    return Sentence(sentence.text, tuple(opinions))
+    return SampleSentence(sentence.text, tuple(opinions))
