@@ -7,6 +7,7 @@ Nothing heavy is imported until a command that needs it runs, so that help answe
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -39,6 +40,12 @@ _COMMANDS = {
     ),
 }
 
+_HOME = re.compile(r"^(?P<option>--[\w-]+=)?(?P<home>~(?=/|$))")
+
+
+def _expanded(match: re.Match[str]) -> str:
+    return (match["option"] or "") + os.path.expanduser(match["home"])
+
 
 class _Group(typer.core.TyperGroup):
     """A group whose commands end in words where typer itself would only say "Aborted"."""
@@ -60,6 +67,10 @@ class _LazyGroup(_Group):
     def get_command(self, ctx, name: str):
         """Returns what help needs to list the command."""
         return typer.core.TyperCommand(name, help=_COMMANDS[name][2]) if name in _COMMANDS else None
+
+    def parse_args(self, ctx, args):
+        """Expands ``~``, which shells do not where it stands behind ``--option=``."""
+        return super().parse_args(ctx, [_HOME.sub(_expanded, word) for word in args])
 
     def resolve_command(self, ctx, args):
         """Returns the command itself, to run it."""

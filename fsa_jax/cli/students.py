@@ -1,5 +1,6 @@
 """The commands ``fsa predict``, ``fsa export`` and ``fsa report``."""
 
+import json
 import pathlib
 from typing import Annotated
 
@@ -20,12 +21,10 @@ _Module = Annotated[str, typer.Option(help="Module that registers the task.")]
 
 
 def predict(
-    inputs: Annotated[
-        pathlib.Path, typer.Argument(help="Text file, one text a line; - for stdin.")
-    ],
+    inputs: Annotated[str, typer.Argument(help="Text file, one text a line; - for stdin.")],
     checkpoint: _Checkpoint,
     output: Annotated[
-        pathlib.Path | None, typer.Option("--output", help="JSONL to write; default: print.")
+        str | None, typer.Option("--output", help="JSONL to write; default: print.")
     ] = None,
     task: _Task = None,
     step: _Step = None,
@@ -33,17 +32,25 @@ def predict(
     max_length: Annotated[int, typer.Option(help="Tokens of an answer at most, as in HF.")] = 100,
     batch_size: Annotated[int, typer.Option(help="Texts decoded at once.")] = 64,
 ) -> None:
-    """Let a student answer your own text."""
+    """Let a student answer your own text: an answer for each line, numbered, in order."""
     from fsa_jax.decoding.search import DecodingConfig
     from fsa_jax.runtime import process
+    from fsa_jax.runtime.run_directory import write_jsonl
     from fsa_jax.student.load import load
-    from fsa_jax.student.predict import predict_file
+    from fsa_jax.student.predict import open_place, predict_lines, read_lines
 
+    # What can be refused is refused before the student is loaded.
+    lines = read_lines(inputs)
+    path = open_place(output) if output else None
     process.set_up()
     decoding = DecodingConfig(max_length=max_length, batch_size=batch_size)
-    count = predict_file(load(checkpoint, task, module=module, step=step), inputs, output, decoding)
-    if output:
-        print(f"{count} answers → {output}")
+    rows = predict_lines(load(checkpoint, task, module=module, step=step), lines, decoding)
+    if path:
+        write_jsonl(path, rows)
+        print(f"{len(rows)} answers → {path}")
+        return
+    for row in rows:
+        print(json.dumps(row, ensure_ascii=False))
 
 
 def export(

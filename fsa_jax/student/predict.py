@@ -1,7 +1,6 @@
 """A finished student answers own text."""
 
-import json
-import pathlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from etils import epath
 
 from fsa_jax.decoding import slots
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.runtime.run_directory import write_jsonl
+from fsa_jax.runtime.run_directory import absolute
 from fsa_jax.student.load import Student
 
 
@@ -50,35 +49,67 @@ def _parsed(task: seqio.Task | seqio.Mixture, number: int, text: str, raw: str) 
     return row.get("parsed") if isinstance(row, dict) else row
 
 
-def predict_file(
-    student: Student, inputs: pathlib.Path, output: pathlib.Path | None, decoding: DecodingConfig
-) -> int:
-    """Answers each line of a text file, empty ones aside.
+def read_lines(inputs: str) -> list[str]:
+    """Reads the lines of a text file, empty ones among them; space around a text is no part of it.
+
+    Lines end at newlines only, so that line n is the n-th of any editor: the other characters that
+    ``str.splitlines`` ends lines at occur within reviews.
 
     Args:
-      student: Who answers.
       inputs: The file; ``-`` for standard input.
-      output: JSONL to write; None prints.
-      decoding: How to decode.
-
-    Returns:
-      The number of answers.
 
     Raises:
       FileNotFoundError: There is no such file.
-      ValueError: The file holds no text.
+      ValueError: The file is not UTF-8, or holds no text.
     """
-    if str(inputs) == "-":
-        lines = sys.stdin.read().splitlines()
-    else:
-        lines = inputs.read_text(encoding="utf-8-sig").splitlines()
-    texts = [line.strip() for line in lines if line.strip()]
-    if not texts:
+    content = sys.stdin.buffer.read() if inputs == "-" else absolute(inputs).read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{inputs}, line {number}: not UTF-8; save the file as UTF-8") from None
+    lines = [line.strip() for line in text.removesuffix("\n").split("\n")]
+    if not any(lines):
         raise ValueError(f"{inputs} holds no text: write one text a line")
-    rows = predict(student, texts, decoding)
-    if output:
-        write_jsonl(epath.Path(output), rows)
-    else:
-        for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
-    return len(rows)
+    return lines
+
+
+def predict_lines(
+    student: Student, lines: Sequence[str], decoding: DecodingConfig
+) -> list[dict[str, Any]]:
+    """Answers each line, so that answer n is line n's.
+
+    Args:
+      student: Who answers.
+      lines: Texts; the student is not asked about empty ones.
+      decoding: How to decode.
+
+    Returns:
+      For each line, in order, ``{line, text, raw, parsed}``: its number from 1, and what
+      ``predict`` returns. The answer to an empty line is empty.
+    """
+    asked = iter(predict(student, [line for line in lines if line], decoding))
+    nothing = {"text": "", "raw": "", "parsed": _parsed(student.task, 0, "", "")}
+    return [{"line": i, **(next(asked) if line else nothing)} for i, line in enumerate(lines, 1)]
+
+
+def open_place(output: str) -> epath.Path:
+    """Makes the folder of a file that will be written, so that no answers are lost for want of it.
+
+    Returns:
+      The file's absolute path.
+
+    Raises:
+      OSError: Nothing can be written there; the message says why.
+    """
+    path = absolute(output)
+    if path.is_dir():
+        raise IsADirectoryError(f"--output {output} is a folder: name a file in it")
+    trial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trial.write_text("")
+        trial.unlink()
+    except OSError as error:
+        raise type(error)(f"--output {output} cannot be written: {error.strerror}") from error
+    return path

@@ -147,10 +147,17 @@ def test_finetune_evaluate_predict_export_and_report(world, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "tsa_rest14 test_hard: f1" in done.stdout
     (tmp_path / "texts.txt").write_text("The pizza was great.\n\nThe service was slow.\n")
-    done = command("fsa", "predict", "texts.txt", "--checkpoint", "run", cwd=tmp_path, env=world)
+    (tmp_path / "run" / "checkpoint_9").mkdir()  # somebody's, by hand
+    asked = ["predict", "texts.txt", "--checkpoint", "run"]
+    done = command("fsa", *asked, cwd=tmp_path, env=world)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["text"] for row in rows] == ["The pizza was great.", "The service was slow."]
+    texts = ["The pizza was great.", "", "The service was slow."]
+    assert [(row["line"], row["text"]) for row in rows] == list(enumerate(texts, 1))
+    done = command("fsa", *asked, "--output=new/deep/p.jsonl", cwd=tmp_path, env=world)
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "new" / "deep" / "p.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in written] == rows
 
     done = command(
         "fsa", "export", "--checkpoint", "run", "--output-dir", "hf", cwd=tmp_path, env=world
