@@ -129,7 +129,9 @@ def analyses(
 
 
 def score(
-    predictions: Annotated[list[Path], typer.Argument(help="Prediction files or folders.")],
+    predictions: Annotated[
+        list[Path], typer.Argument(help="Run directories, folders of seeds, or prediction files.")
+    ],
     by: Annotated[
         str, typer.Option(help="Sub-sets by commas: polarity,implicit,multiple,hard,original.")
     ] = "",
@@ -144,7 +146,10 @@ def score(
         Path | None, typer.Option(help="Write each imperfect row with its reason.")
     ] = None,
 ) -> None:
-    """Score prediction files; several files of a task are its seeds."""
+    """Score the best step of runs, the mean over seeds, or prediction files.
+
+    Runs tell their seeds. Several files of a task that lie in no run are taken for seeds.
+    """
     from fsa_jax.opinions import console
     from fsa_jax.opinions.scoring.files import GROUPS, score_paths, summarize
     from fsa_jax.opinions.units import KINDS
@@ -159,8 +164,10 @@ def score(
     found = _with_file(misses, lambda file: score_paths(predictions, asked, file))
     report = {task: list(summarize(seeds, groups, bootstrap)) for task, seeds in found.items()}
     console.print_scores(report)
+    console.print_sources(found)
     if against:
         others = score_paths(against, asked)
+        console.print_sources(others)
         console.print_comparison(found, others)
     if output is not None:
         _write(output, [json.dumps(report, indent=1)])

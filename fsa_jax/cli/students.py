@@ -35,7 +35,7 @@ def predict(
     """Let a student answer your own text: an answer for each line, numbered, in order."""
     from fsa_jax.decoding.search import DecodingConfig
     from fsa_jax.runtime import process
-    from fsa_jax.runtime.run_directory import write_jsonl
+    from fsa_jax.runtime.row_files import write_jsonl
     from fsa_jax.student.load import load
     from fsa_jax.student.predict import open_place, predict_lines, read_lines
 
@@ -73,7 +73,9 @@ def export(
 
 
 def report(
-    runs: Annotated[list[pathlib.Path], typer.Argument(help="Run directories.")],
+    runs: Annotated[
+        list[pathlib.Path], typer.Argument(help="Run directories, or folders of seeds.")
+    ],
     output: Annotated[pathlib.Path, typer.Option("--output", help="HTML page to write.")],
     names: Annotated[
         str | None, typer.Option(help="Names of the runs, comma-separated; default: folders.")

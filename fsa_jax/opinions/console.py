@@ -11,7 +11,8 @@ from rich.table import Table
 from fsa_jax.opinions import analyses
 from fsa_jax.opinions.data_sets import DATA_SETS, sentences_of
 from fsa_jax.opinions.readers import load_file
-from fsa_jax.opinions.scoring.files import Scored, compare, pooled_f1
+from fsa_jax.opinions.scoring.files import Scored, compare, mean_as_text, pooled_f1
+from fsa_jax.opinions.scoring.sources import describe
 from fsa_jax.opinions.sentences import Labels, Sentence
 from fsa_jax.opinions.stats import Stats, stats, subset_stats
 
@@ -128,11 +129,15 @@ def print_scores(report: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     _console().print(table)
 
 
+def print_sources(found: Mapping[str, Sequence[Scored]]) -> None:
+    """Prints whose scores these are: runs and their steps, seeds, and files taken for seeds."""
+    for task, seeds in found.items():
+        if line := describe([scored.source for scored in seeds]):
+            print(f"{task}: {line}")
+
+
 def _mean(row: Mapping[str, Any], name: str) -> str:
-    if name not in row:
-        return ""
-    deviation = row.get(f"{name}_std")
-    return f"{row[name]:.2f}" + ("" if deviation is None else f" ±{deviation:.2f}")
+    return mean_as_text(row[name], row.get(f"{name}_std")) if name in row else ""
 
 
 def print_comparison(first: Mapping[str, list[Scored]], second: Mapping[str, list[Scored]]) -> None:

@@ -22,8 +22,9 @@ mpl.use("agg")
 
 import matplotlib.pyplot as plt
 
+from fsa_jax.opinions.scoring.files import mean_and_deviation, mean_as_text
 from fsa_jax.runtime import files
-from fsa_jax.runtime.run_directory import RunDirectory
+from fsa_jax.runtime.run_directory import RunDirectory, runs_in
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
@@ -42,37 +43,75 @@ class Run:
     """What a run directory holds.
 
     Attributes:
-      name: Shown name.
+      seed: The run's, by its manifest; None where that does not say.
       curve: (step, loss) of training.
       scores: Metrics by ``<task>`` (dev) or ``<task>-<split>``: those of the best checkpoint where
         the run kept one, else of the one that was tested, else of the last evaluation.
       predictions: Path of the same step's predictions by the same names.
     """
 
-    name: str
+    seed: int | None
     curve: list[tuple[int, float]]
     scores: dict[str, dict[str, float]]
     predictions: dict[str, pathlib.Path]
 
 
-def read_run(folder: pathlib.Path, name: str | None = None) -> Run:
+@dataclasses.dataclass(frozen=True)
+class System:
+    """A run, or the runs of its seeds.
+
+    Attributes:
+      name: Shown name.
+      runs: One for each seed.
+    """
+
+    name: str
+    runs: list[Run]
+
+    @property
+    def splits(self) -> list[str]:
+        """Names of the evaluations that have an F1, as in ``Run.scores``."""
+        found = (split for run in self.runs for split in run.scores if "f1" in run.scores[split])
+        return list(dict.fromkeys(found))
+
+    def summary(self, split: str) -> dict[str, tuple[float, float | None]]:
+        """Returns mean and deviation over the seeds by the names of ``_COLUMNS``."""
+        scored = [run.scores[split] for run in self.runs if split in run.scores]
+        return {
+            key: mean_and_deviation([scores[key] for scores in scored])
+            for key in _COLUMNS
+            if all(key in scores for scores in scored)
+        }
+
+
+def read_system(folder: pathlib.Path, name: str | None = None) -> System:
+    """Reads a run directory, or a folder of a run's seeds.
+
+    Raises:
+      FileNotFoundError: There is no training log in it.
+      ValueError: One of its files is no run's, or its seeds are not different ones.
+    """
+    runs = runs_in(folder) or [RunDirectory(folder)]
+    return System(name or folder.name, [read_run(run) for run in runs])
+
+
+def read_run(run: RunDirectory) -> Run:
     """Reads a run directory.
 
     Raises:
       FileNotFoundError: There is no training log in it.
       ValueError: One of its files is no run's.
     """
-    run = RunDirectory(folder)
     curve = [(row["step"], row["loss"]) for row in run.training_rows()]
-    evaluations = {key: rows for key, rows in run.evaluations().items() if rows}
-    tested = [rows[-1]["step"] for key, rows in evaluations.items() if "-" in key]
-    best = run.best_step() or max(tested, default=None)
+    wanted = run.scored_step()
     scores, predictions = {}, {}
-    for key, rows in evaluations.items():
-        scores[key] = next((row for row in reversed(rows) if row["step"] == best), rows[-1])
+    for key, rows in run.evaluations().items():
+        if not rows:
+            continue
+        scores[key] = next((row for row in reversed(rows) if row["step"] == wanted), rows[-1])
         with contextlib.suppress(FileNotFoundError):
             predictions[key] = pathlib.Path(run.predictions(key, step=scores[key]["step"]))
-    return Run(name or folder.name, curve, scores, predictions)
+    return Run(run.manifest().get("seed"), curve, scores, predictions)
 
 
 def _rows(path: pathlib.Path):
@@ -86,14 +125,17 @@ def write_report(
     output: pathlib.Path,
     titles: Sequence[str] | None = None,
     examples: int = 10,
-) -> None:
+) -> list[System]:
     """Writes the page, and prints the table of scores.
 
     Args:
-      folders: Run directories.
+      folders: Run directories, or folders of a run's seeds.
       output: The page.
-      titles: Names of the runs; the folders' by default.
+      titles: Names of the systems; the folders' by default.
       examples: Predictions to show.
+
+    Returns:
+      What the folders hold.
 
     Raises:
       FileNotFoundError: A folder that is no run directory.
@@ -101,82 +143,91 @@ def write_report(
     """
     if titles and len(titles) != len(folders):
         raise ValueError(f"{len(titles)} names for {len(folders)} run directories")
-    runs = [read_run(f, titles[i] if titles else None) for i, f in enumerate(folders)]
-    print_scores(runs)
+    systems = [read_system(f, titles[i] if titles else None) for i, f in enumerate(folders)]
+    print_scores(systems)
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'><title>fsa_jax report</title>",
         f"<style>{_STYLE}</style><h1>Students and their scores</h1>",
-        _score_table(runs),
-        "<h2>F1 by test split</h2>" + _picture(_draw_scores(runs), "F1 of each run and split"),
-        "<h2>Training loss</h2>" + _picture(_draw_curves(runs), "Training loss by step"),
-        _predictions(runs, examples),
+        _score_table(systems),
+        "<h2>F1 by test split</h2>" + _picture(_draw_scores(systems), "F1 of each run and split"),
+        "<h2>Training loss</h2>" + _picture(_draw_curves(systems), "Training loss by step"),
+        _predictions(systems, examples),
         "</html>",
     ]
     files.write_text(output, "\n".join(parts))
+    return systems
 
 
-def print_scores(runs: Sequence[Run]) -> None:
-    """Prints a table of the scored runs, a row for each run and split."""
+def print_scores(systems: Sequence[System]) -> None:
+    """Prints a table of the scores, a row for each system and split."""
     table = Table(title="scores")
     table.add_column("run")
     table.add_column("split")
     for title in _COLUMNS.values():
         table.add_column(title, justify="right")
-    for run, split, scores in _scored(runs):
-        table.add_row(run.name, split, *_cells(scores))
+    for system in systems:
+        for split in system.splits:
+            table.add_row(_shown_name(system), _shown_split(split), *_cells(system, split))
     Console().print(table)
 
 
-def _scored(runs: Sequence[Run]):
-    """Yields (run, shown split, scores): development scores stand under the task's bare name."""
-    for run in runs:
-        for split, scores in run.scores.items():
-            if "f1" in scores:
-                yield run, split if "-" in split else f"{split} (dev)", scores
+def _shown_name(system: System) -> str:
+    return system.name + (f" ({len(system.runs)} seeds)" if len(system.runs) > 1 else "")
 
 
-def _cells(scores: dict[str, float]) -> list[str]:
-    return [f"{scores[key]:.2f}" if key in scores else "" for key in _COLUMNS]
+def _shown_split(split: str) -> str:
+    """Development scores stand under the task's bare name."""
+    return split if "-" in split else f"{split} (dev)"
 
 
-def _score_table(runs: Sequence[Run]) -> str:
+def _cells(system: System, split: str) -> list[str]:
+    found = system.summary(split)
+    return [mean_as_text(*found[key]) if key in found else "" for key in _COLUMNS]
+
+
+def _score_table(systems: Sequence[System]) -> str:
     head = "".join(f"<th class='number'>{html.escape(t)}</th>" for t in _COLUMNS.values())
     body = "".join(
-        f"<tr><td>{html.escape(run.name)}</td><td>{html.escape(split)}</td>"
-        + "".join(f"<td class='number'>{cell}</td>" for cell in _cells(scores))
+        f"<tr><td>{html.escape(_shown_name(system))}</td>"
+        f"<td>{html.escape(_shown_split(split))}</td>"
+        + "".join(f"<td class='number'>{cell}</td>" for cell in _cells(system, split))
         + "</tr>"
-        for run, split, scores in _scored(runs)
+        for system in systems
+        for split in system.splits
     )
     return f"<table><tr><th>run</th><th>split</th>{head}</tr>{body}</table>"
 
 
-def _draw_curves(runs: Sequence[Run]):
-    drawn = [run for run in runs if run.curve]
-    figure, axes = plt.subplots(1, len(drawn), figsize=(4 * len(drawn), 3), squeeze=False)
-    for ax, run in zip(axes[0], drawn, strict=True):
-        ax.plot(*zip(*run.curve, strict=True), color="#0b62a4")
-        ax.set(title=run.name, xlabel="step", ylabel="nats per target token")
+def _draw_curves(systems: Sequence[System]):
+    figure, axes = plt.subplots(1, len(systems), figsize=(4 * len(systems), 3), squeeze=False)
+    for ax, system in zip(axes[0], systems, strict=True):
+        for run in system.runs:
+            ax.plot([x for x, _ in run.curve], [y for _, y in run.curve], color="#0b62a4", lw=1)
+        ax.set(title=_shown_name(system), xlabel="step", ylabel="nats per target token")
         ax.set_ylim(bottom=0)
         ax.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     return figure
 
 
-def _draw_scores(runs: Sequence[Run]):
-    found = list(_scored(runs))
-    splits = list(dict.fromkeys(split for _, split, _ in found))
-    names = list(dict.fromkeys(run.name for run, _, _ in found))
+def _draw_scores(systems: Sequence[System]):
+    splits = list(dict.fromkeys(split for system in systems for split in system.splits))
+    scored = [system for system in systems if system.splits]
     figure, ax = plt.subplots(figsize=(8, 3.2))
-    width = 0.8 / max(len(names), 1)
-    for i, name in enumerate(names):
-        own = {split: scores["f1"] for run, split, scores in found if run.name == name}
-        places = [splits.index(split) + (i - (len(names) - 1) / 2) * width for split in own]
-        bars = ax.bar(places, list(own.values()), width, label=name)
+    width = 0.8 / max(len(scored), 1)
+    for i, system in enumerate(scored):
+        means = {split: system.summary(split)["f1"] for split in system.splits}
+        places = [splits.index(split) + (i - (len(scored) - 1) / 2) * width for split in means]
+        heights = [mean for mean, _ in means.values()]
+        deviations = [deviation or 0.0 for _, deviation in means.values()]
+        errors = deviations if len(system.runs) > 1 else None
+        bars = ax.bar(places, heights, width, yerr=errors, label=_shown_name(system), capsize=2)
         ax.bar_label(bars, fmt="%.1f", fontsize=8)
     ax.set(ylabel="F1 (%)", ylim=(0, 100))
-    ax.set_xticks(range(len(splits)), splits, rotation=15, ha="right")
+    ax.set_xticks(range(len(splits)), map(_shown_split, splits), rotation=15, ha="right")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(loc="upper right", fontsize=8)
+    if scored:
+        ax.legend(loc="upper right", fontsize=8)
     figure.tight_layout()
     return figure
 
@@ -189,14 +240,14 @@ def _picture(figure, description: str) -> str:
     return f"<img alt='{html.escape(description)}' src='data:image/png;base64,{encoded}'>"
 
 
-def _predictions(runs: Sequence[Run], count: int) -> str:
+def _predictions(systems: Sequence[System], count: int) -> str:
     """A table of the first run's predictions on its test split: misses and hits in turn."""
-    for run in runs:
-        names = [name for name in run.predictions if name.endswith("-test")]
-        for name in names or list(run.predictions):
-            rows = [row for row in _rows(run.predictions[name]) if row.get("gold") is not None]
+    for name, run in ((system.name, run) for system in systems for run in system.runs):
+        tests = [split for split in run.predictions if split.endswith("-test")]
+        for split in tests or list(run.predictions):
+            rows = [row for row in _rows(run.predictions[split]) if row.get("gold") is not None]
             if rows:
-                title = f"<h2>Predictions of {html.escape(run.name)} on {html.escape(name)}</h2>"
+                title = f"<h2>Predictions of {html.escape(name)} on {html.escape(split)}</h2>"
                 return title + _prediction_table(_in_turn(rows, count))
     return ""
 

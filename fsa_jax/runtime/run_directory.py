@@ -15,17 +15,23 @@ Nobody else spells these paths. Knows neither JAX nor TensorFlow.
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from etils import epath
 
+from fsa_jax.runtime import files
+from fsa_jax.runtime.row_files import JsonLines, Row, read_object, read_rows, write_jsonl
+
 PREFIX = "checkpoint"
+_EVALUATIONS = "inference_eval"
+_SEED = "seed_"
 _STEP_DIGITS = 6
-_METRICS = "-metrics.jsonl"
+_PREDICTIONS = re.compile(rf"(?P<name>.+)-(?P<step>\d{{{_STEP_DIGITS},}})\.jsonl")
+METRICS = "-metrics.jsonl"
 _STATES = ("running", "stopped", "finished", "failed")
 State = Literal["running", "stopped", "finished", "failed"]
-Row = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,10 +103,16 @@ class RunDirectory:
         return task if split is None else f"{task}-{split}"
 
     def _evaluation(self, file: str) -> epath.Path:
-        return self.path / "inference_eval" / file
+        return self.path / _EVALUATIONS / file
 
     def _predictions_file(self, name: str, step: int) -> epath.Path:
         return self._evaluation(f"{name}-{step:0{_STEP_DIGITS}d}.jsonl")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether a run has written here."""
+        own = (self.path / "manifest.json", self.training_log, self.path / _EVALUATIONS)
+        return any(path.exists() for path in own)
 
     # ------------------------------------------------------------------ what a run tells
 
@@ -110,7 +122,7 @@ class RunDirectory:
         Raises:
           ValueError: The file is torn, or another program's.
         """
-        return _read_object(self.path / "manifest.json")
+        return read_object(self.path / "manifest.json")
 
     def status(self) -> Status | None:
         """Returns how the run stands; None where it never said.
@@ -119,7 +131,7 @@ class RunDirectory:
           ValueError: The file is torn, or another program's.
         """
         path = self.path / "status.json"
-        fields = _read_object(path)
+        fields = read_object(path)
         if not fields:
             return None
         try:
@@ -140,14 +152,14 @@ class RunDirectory:
         """
         if not self.training_log.exists():
             raise FileNotFoundError(f"{self} is no run directory: it lacks train/metrics.jsonl")
-        by_step = {row["step"]: row for row in _read_rows(self.training_log, "step")}
+        by_step = {row["step"]: row for row in read_rows(self.training_log, "step")}
         return [by_step[step] for step in sorted(by_step)]
 
     def evaluations(self) -> dict[str, list[Row]]:
         """Returns the scores by name (see ``name``): a row with its ``step`` each."""
-        folder = self.path / "inference_eval"
-        files = sorted(folder.glob(f"*{_METRICS}")) if folder.is_dir() else []
-        return {file.name.removesuffix(_METRICS): list(_read_rows(file, "step")) for file in files}
+        folder = self.path / _EVALUATIONS
+        files = sorted(folder.glob(f"*{METRICS}")) if folder.is_dir() else []
+        return {file.name.removesuffix(METRICS): list(read_rows(file, "step")) for file in files}
 
     def metrics(self, task: str, split: str | None = None) -> list[Row]:
         """Returns the scores of a task on a split, a row for each evaluated step, in order.
@@ -156,8 +168,8 @@ class RunDirectory:
           task: Name of the task.
           split: Its split; None for the development one.
         """
-        path = self._evaluation(f"{self.name(task, split)}{_METRICS}")
-        rows = _read_rows(path, "step") if path.exists() else ()
+        path = self._evaluation(f"{self.name(task, split)}{METRICS}")
+        rows = read_rows(path, "step") if path.exists() else ()
         return sorted(rows, key=lambda row: row["step"])
 
     def predictions(
@@ -187,6 +199,35 @@ class RunDirectory:
             if self._predictions_file(name, step).exists():
                 return self._predictions_file(name, step)
         raise FileNotFoundError(f"{self} holds no predictions of {name}")
+
+    def scored_step(self) -> int | None:
+        """Returns the step whose scores stand for the run.
+
+        The best checkpoint's; where the run kept none, the last that was tested on another split
+        than the development one; None where nothing was tested.
+        """
+        tested = [
+            row["step"] for name, rows in self.evaluations().items() if "-" in name for row in rows
+        ]
+        best = self.best_step()
+        return max(tested, default=None) if best is None else best
+
+    def scored_predictions(self) -> dict[str, epath.Path]:
+        """Returns a file of predictions for each evaluation: of ``scored_step``, else the latest.
+
+        Sorted by name (see ``name``); the folder may lack their metrics.
+        """
+        folder, wanted = self.path / _EVALUATIONS, self.scored_step()
+        steps: dict[str, list[int]] = {}
+        for file in folder.iterdir() if folder.is_dir() else ():
+            if found := evaluation_of(file.name):
+                steps.setdefault(found[0], []).append(found[1])
+        return {
+            name: self._predictions_file(
+                name, wanted if wanted in steps[name] else max(steps[name])
+            )
+            for name in sorted(steps)
+        }
 
     # ------------------------------------------------------------------ checkpoints
 
@@ -255,7 +296,7 @@ class RunDirectory:
         scores = {}
         for step in self.steps() if metric else ():
             # What Orbax was given with the checkpoint.
-            found = _read_object(self.checkpoint(step) / "metrics" / "metrics")
+            found = read_object(self.checkpoint(step) / "metrics" / "metrics")
             if metric in found:
                 scores[step] = float(found[metric])
         return scores
@@ -294,43 +335,17 @@ class RunDirectory:
         """
         path = self._predictions_file(name, step)
         write_jsonl(path, rows)
-        history = self._evaluation(f"{name}{_METRICS}")
-        kept = [row for row in _read_rows(history, "step") if row["step"] != step]
+        history = self._evaluation(f"{name}{METRICS}")
+        kept = [row for row in read_rows(history, "step") if row["step"] != step]
         write_jsonl(history, [*kept, {"step": step, **metrics}])
         return path
 
-    def open_training_log(self) -> "JsonLines":
+    def open_training_log(self) -> JsonLines:
         """Opens the training log to append to; a line that a kill has torn is taken off first."""
         return JsonLines(self.training_log)
 
     def _write(self, name: str, text: str) -> None:
-        _write_whole(self.path / name, text)
-
-
-class JsonLines:
-    """Appends rows to a file of JSON lines, each flushed whole.
-
-    Args:
-      path: The file; a last line without its end, as a kill leaves it, is taken off.
-    """
-
-    def __init__(self, path: epath.Path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            content = path.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            if whole != content:
-                _write_whole(path, whole.decode("utf-8"))
-        self._file = path.open("a")
-
-    def write(self, row: Mapping[str, Any]) -> None:
-        """Appends one row."""
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
+        files.write_text(self.path / name, text)
 
 
 def is_checkpoint(folder: epath.Path) -> bool:
@@ -362,7 +377,7 @@ def find_checkpoint(
 
 def seed_directory(model_dir: str | os.PathLike[str], seed: int) -> RunDirectory:
     """Returns the run directory of one seed of a run of several seeds."""
-    return RunDirectory(absolute(model_dir) / f"seed_{seed}")
+    return RunDirectory(absolute(model_dir) / f"{_SEED}{seed}")
 
 
 def step_of(checkpoint: epath.Path) -> int:
@@ -378,53 +393,44 @@ def run_of(path: str | os.PathLike[str]) -> RunDirectory:
     return RunDirectory(folder.parent if inside else folder)
 
 
-def write_jsonl(path: epath.Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes rows as JSON lines; the file is whole or absent.
+def runs_in(path: str | os.PathLike[str]) -> list[RunDirectory]:
+    """Returns the run that a folder is, or those of its seeds (``seed_<seed>/``), by seed.
 
-    Args:
-      path: Where; folders are made.
-      rows: JSON-able but for bytes and arrays, which become texts and lists.
+    None where it is neither. A run's folder of evaluations stands for the run.
+
+    Raises:
+      ValueError: It is a run and holds seeds as well, or the seeds are not different ones.
     """
-    lines = (json.dumps(row, ensure_ascii=False, default=_plain) + "\n" for row in rows)
-    _write_whole(path, "".join(lines))
+    folder = absolute(path)
+    run = RunDirectory(folder.parent if folder.name == _EVALUATIONS else folder)
+    children = sorted(folder.glob(f"{_SEED}*")) if folder.is_dir() else []
+    seeds = [seed for seed in map(RunDirectory, children) if seed.is_there]
+    if run.is_there and seeds:
+        raise ValueError(f"{path} is a run and holds runs of seeds: name one of its folders")
+    if run.is_there:
+        return [run]
+    by_seed: dict[int, RunDirectory] = {}
+    for one in seeds:
+        seed = one.manifest().get("seed")
+        if seed is None:
+            raise ValueError(f"{one} lacks a manifest.json that tells its seed")
+        if seed in by_seed:
+            raise ValueError(f"{by_seed[seed]} and {one} are both of seed {seed}: remove one")
+        by_seed[seed] = one
+    return [by_seed[seed] for seed in sorted(by_seed)]
 
 
-def _plain(value: Any) -> Any:
-    """Bytes and arrays as JSON values."""
-    return value.decode() if isinstance(value, bytes) else value.tolist()
+def run_of_predictions(file: str | os.PathLike[str]) -> RunDirectory | None:
+    """Returns the run that has written a file of predictions; None where it lies in no run."""
+    folder = absolute(file).parent
+    return RunDirectory(folder.parent) if folder.name == _EVALUATIONS else None
 
 
-def _write_whole(path: epath.Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)
+def evaluation_of(file_name: str) -> tuple[str, int] | None:
+    """Tells what predictions are of by their file's name; None for files of other names.
 
-
-def _read_object(path: epath.Path) -> Row:
-    """The object of a JSON file; empty where there is none."""
-    if not path.exists():
-        return {}
-    try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
-        raise ValueError(f"{path} is no JSON (is it cut off?): {error}; remove it") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} holds no JSON object: another program's file?")
-    return found
-
-
-def _read_rows(path: epath.Path, needed: str) -> Iterator[Row]:
-    """The rows of a file of JSON lines; a last line that a kill has torn is passed over."""
-    lines = path.read_text().split("\n") if path.exists() else []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            row[needed]
-        except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines):  # without its newline
-                return
-            raise ValueError(f"{path}:{number}: no row with {needed!r}: {line[:60]!r}") from error
-        yield row
+    Returns:
+      The name of the evaluation (see ``RunDirectory.name``), and the step.
+    """
+    match = _PREDICTIONS.fullmatch(file_name)
+    return (match["name"], int(match["step"])) if match else None

@@ -9,7 +9,7 @@ from fsa_jax.decoding import answering, slots
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.model.network import T5Config
 from fsa_jax.runtime import hosts
-from fsa_jax.runtime.run_directory import write_jsonl
+from fsa_jax.runtime.row_files import write_jsonl
 from fsa_jax.student.load import load
 
 

@@ -15,14 +15,10 @@ from typing import Any, TextIO
 import numpy as np
 
 from fsa_jax.opinions.scoring.counts import COLUMNS, Polarities, count, metrics
-from fsa_jax.opinions.scoring.predictions import (
-    SUBSETS,
-    evaluation_name,
-    prediction_files,
-    read_predictions,
-)
+from fsa_jax.opinions.scoring.predictions import SUBSETS, read_predictions
 from fsa_jax.opinions.scoring.rows import Row, explain, match
 from fsa_jax.opinions.scoring.significance import bootstrap_interval, paired_test
+from fsa_jax.opinions.scoring.sources import Source, check_seeds, find_sources, source_of
 from fsa_jax.opinions.units import Kind
 
 GROUPS = ("polarity", "implicit", "multiple", "hard", "original")
@@ -34,7 +30,7 @@ class Scored:
     """One prediction file, scored.
 
     Args:
-        path: The file.
+        source: The file, and whose answers it holds.
         task: Its task.
         kind: What the task asks for.
         ids: Ids of the sentences.
@@ -43,13 +39,18 @@ class Scored:
         polarities: Sums of counts over the units of one polarity, shape (len(COLUMNS),).
     """
 
-    path: Path
+    source: Source
     task: str
     kind: Kind
     ids: tuple[str, ...]
     counts: np.ndarray
     flags: Mapping[str, np.ndarray]
     polarities: Mapping[str, np.ndarray]
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.source.path
 
     def sums(self, group: str | None = None) -> np.ndarray:
         """Returns the summed counts of all rows or of a sub-set, shape (len(COLUMNS),)."""
@@ -117,7 +118,7 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
     if kind is None or not ids:
         raise ValueError(f"{path} has no prediction rows")
     return Scored(
-        path,
+        source_of(path),
         str(row["task"]),
         kind,
         tuple(ids),
@@ -140,23 +141,21 @@ def _miss(row: Row, kind: Kind) -> dict[str, Any]:
 def score_paths(
     paths: Iterable[Path], kind: Kind | None = None, misses: TextIO | None = None
 ) -> dict[str, list[Scored]]:
-    """Scores files and folders of them.
+    """Scores files, run directories and other folders of files; see `find_sources`.
 
     Returns:
-        The scored files by task; several files of the same sentences are its seeds. Where files of
-        a task hold different sentences, as those of several splits do, their names tell them apart.
+        The scored files by task; several files of the same sentences are its seeds, ordered by seed
+        where all tell theirs. Where files of a task hold different sentences, as those of several
+        splits do, their names tell them apart.
 
     Raises:
         FileNotFoundError: There is no prediction file.
-        ValueError: A line is no prediction row.
+        ValueError: A line is no prediction row, or files of the same sentences are no seeds.
     """
     found: defaultdict[str, list[Scored]] = defaultdict(list)
-    for path in paths:
-        for file in prediction_files(path):
-            scored = score_file(file, kind, misses)
-            found[scored.task].append(scored)
-    if not found:
-        raise FileNotFoundError("no prediction files: metrics are none")
+    for source in find_sources(paths):
+        scored = score_file(source.path, kind, misses)
+        found[scored.task].append(scored)
     return {name: seeds for task in found for name, seeds in _same_sentences(found[task])}
 
 
@@ -165,14 +164,20 @@ def _same_sentences(files: Sequence[Scored]) -> list[tuple[str, list[Scored]]]:
     groups: list[list[Scored]] = []
     for scored in files:
         for group in groups:
-            if scored.ids == group[0].ids or sorted(scored.ids) == sorted(group[0].ids):
+            if _may_be_seeds(scored, group[0]):
                 group.append(scored)
                 break
         else:
             groups.append([scored])
+    for group in groups:
+        check_seeds(scored.source for scored in group)
+        if all(scored.source.seed is not None for scored in group):
+            group.sort(key=lambda scored: scored.source.seed or 0)
     if len(groups) == 1:
         return [(files[0].task, groups[0])]
-    names = [evaluation_name(group[0].path) for group in groups]
+    # Runs name their evaluations; the names of other files are whatever somebody gave them.
+    named = [next((s for s in group if s.source.run), group[0]) for group in groups]
+    names = [scored.source.evaluation for scored in named]
     if len(set(names)) < len(names):
         names = [str(group[0].path) for group in groups]
     task = files[0].task
@@ -180,9 +185,22 @@ def _same_sentences(files: Sequence[Scored]) -> list[tuple[str, list[Scored]]]:
     return list(zip(labels, groups, strict=True))
 
 
+def _may_be_seeds(first: Scored, second: Scored) -> bool:
+    """Whether two files hold the same sentences; two splits of runs stay two even then."""
+    mine, other = first.source, second.source
+    if mine.run and other.run and mine.evaluation != other.evaluation:
+        return False
+    return first.ids == second.ids or sorted(first.ids) == sorted(second.ids)
+
+
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
     """Returns the mean and the sample standard deviation, which one value does not have."""
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
+
+
+def mean_as_text(mean: float, deviation: float | None) -> str:
+    """Returns a mean as tables show it, with its deviation where there is one."""
+    return f"{mean:.2f}" + ("" if deviation is None else f" ±{deviation:.2f}")
 
 
 def summarize(

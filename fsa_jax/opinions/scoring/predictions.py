@@ -8,7 +8,6 @@ for, or as a target text. Rows without `reference` get it where the sentence (`t
 
 import codecs
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,8 +34,6 @@ _KINDS = {
     "asc": ASC,
 }
 _FLAGS = {None: -1, False: 0, True: 1}
-_METRICS = "-metrics.jsonl"
-_STEP = re.compile(r"-\d{6,}$")
 
 
 def kind_of(task: str, unit: Any = None) -> Kind | None:
@@ -52,29 +49,6 @@ def kind_of(task: str, unit: Any = None) -> Kind | None:
     if isinstance(unit, list) and len(unit) == len(QUAD.keys):
         return QUAD
     return None
-
-
-def prediction_files(path: Path) -> list[Path]:
-    """Returns a file, or the prediction files of a folder.
-
-    Evaluations write `<name>-<step>.jsonl` and, beside it, `<name>-metrics.jsonl`: of a folder only
-    the last step counts, and metrics do not, even where a shell's pattern names them.
-
-    Raises:
-        FileNotFoundError: There is no such path, or the folder holds none.
-    """
-    if path.is_file():
-        return [] if path.name.endswith(_METRICS) else [path]
-    files = sorted(p for p in path.glob("*.jsonl") if not p.name.endswith(_METRICS))
-    if not files:
-        raise FileNotFoundError(f"{path} is no prediction file and no folder with any (*.jsonl)")
-    # Steps have leading zeros, so the last one in the order of names is the latest.
-    return sorted({evaluation_name(file): file for file in files}.values())
-
-
-def evaluation_name(path: Path) -> str:
-    """Returns a file's name without the step that an evaluation puts behind it."""
-    return _STEP.sub("", path.stem)
 
 
 def read_predictions(path: Path, kind: Kind | None = None) -> Iterator[tuple[Row, Kind]]:

@@ -277,3 +277,15 @@ def test_no_fault_is_told_as_aborted(app, error, code, words, monkeypatch, capsy
     told = capsys.readouterr().err
     assert told.startswith("error: ")
     assert words in told
+
+
+def test_home_is_expanded_behind_an_option_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "p.jsonl").write_text('{"task": "tsa_x", "raw": "", "gold": []}\n')
+    for place in ("--output=~/a/s.json", "~/b/s.json"):
+        words = ["--output", place] if place[0] == "~" else [place]
+        done = command("fsa", "score", "~/p.jsonl", *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a" / "s.json").exists()
+    assert (tmp_path / "b" / "s.json").exists()
+    assert not (tmp_path / "~").exists()

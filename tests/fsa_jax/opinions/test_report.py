@@ -1,6 +1,7 @@
 """The report reads what training leaves, and says what is missing."""
 
 import json
+import shutil
 
 import pytest
 
@@ -38,9 +39,31 @@ def test_page_holds_scores_pictures_and_escaped_predictions(run, tmp_path, capsy
 
 
 def test_development_scores_are_those_of_the_checkpoint_that_was_tested(run):
-    assert report.read_run(run).scores["task"]["f1"] == 10.0
+    (found,) = report.read_system(run).runs
+    assert found.scores["task"]["f1"] == 10.0
     (run / "inference_eval" / "task-test-metrics.jsonl").unlink()
-    assert report.read_run(run).scores["task"]["f1"] == 20.0  # the last
+    (found,) = report.read_system(run).runs
+    assert found.scores["task"]["f1"] == 20.0  # the last
+
+
+def test_a_folder_of_seeds_is_one_system(run, tmp_path, capsys):
+    for seed, f1 in ((42, 10.0), (7, 14.0), (62, 12.0)):
+        folder = tmp_path / "seeds" / f"seed_{seed}"
+        shutil.copytree(run, folder)
+        write(folder / "inference_eval" / "task-test-metrics.jsonl", [{"step": 1, "f1": f1}])
+        (folder / "manifest.json").write_text(json.dumps({"seed": seed}))
+    system = report.read_system(tmp_path / "seeds")
+    assert [found.seed for found in system.runs] == [7, 42, 62]
+    assert system.summary("task-test")["f1"] == (12.0, 2.0)
+    report.write_report([tmp_path / "seeds", run], tmp_path / "report.html")
+    printed = capsys.readouterr().out
+    assert "seeds (3 seeds)" in printed
+    assert "12.00 ±2.00" in printed
+    assert "12.00 ±2.00" in (tmp_path / "report.html").read_text()
+    (tmp_path / "seeds" / "seed_8").mkdir()
+    (tmp_path / "seeds" / "seed_8" / "manifest.json").write_text('{"seed": 7}')
+    with pytest.raises(ValueError, match=r"seed_7 and .*seed_8 are both of seed 7"):
+        report.read_system(tmp_path / "seeds")
 
 
 def test_no_run_directory_and_wrong_names_are_refused(run, tmp_path):

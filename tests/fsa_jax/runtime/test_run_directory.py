@@ -10,6 +10,7 @@ from fsa_jax.runtime.run_directory import (
     RunDirectory,
     Status,
     absolute,
+    evaluation_of,
     find_checkpoint,
     run_of,
     step_of,
@@ -153,3 +154,17 @@ def test_it_loads_neither_jax_nor_tensorflow():
         "assert not {'jax', 'tensorflow', 'seqio', 'gin'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("tsa_rest14-test-000100.jsonl", ("tsa_rest14-test", 100)),
+        ("tsa_rest14-1234567.jsonl", ("tsa_rest14", 1234567)),
+        ("tsa_rest14-test-metrics.jsonl", None),
+        ("tsa_rest14-42.jsonl", None),
+        ("-000100.jsonl", None),
+    ],
+)
+def test_files_of_predictions_tell_their_evaluation(name, found):
+    assert evaluation_of(name) == found

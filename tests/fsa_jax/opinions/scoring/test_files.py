@@ -229,8 +229,8 @@ def test_splits_are_no_seeds_and_only_the_last_step_counts(tmp_path):
         "tsa_probe-test_hard": 2,
     }
     assert found["tsa_probe-test"][0].path.name == "tsa_probe-test-000200.jsonl"
-    (seeds,) = score_paths((tmp_path / "a").glob("tsa_probe-test-*")).values()
-    assert len(seeds) == 2
+    with pytest.raises(ValueError, match=r"are steps of one run, not seeds: name one of them$"):
+        score_paths((tmp_path / "a").glob("tsa_probe-test-*"))
     with pytest.raises(FileNotFoundError, match="metrics are none"):
         score_paths([tmp_path / "a" / "tsa_probe-test-metrics.jsonl"])
 
