@@ -25,6 +25,7 @@ lint: $(INSTALLED)
 test: lint
 	$(BIN)/pytest -n 2
 	bash scripts/test_older_processors.sh
+	bash scripts/test_wheel.sh
 
 benchmark: $(INSTALLED)
 	$(BIN)/python scripts/benchmarks/run.py

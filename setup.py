@@ -34,7 +34,7 @@ setup(
     ],
     package_dir=_GIN_PACKAGES,
     package_data={
-        "": ["*.gin"],
+        "": ["*.gin", "py.typed"],
         "fsa_jax.experiments": ["declared/*.yaml"],
         "fsa_jax.experiments.report": ["page.css", "page.js"],
         "generation.evaluation": ["*.yaml"],
