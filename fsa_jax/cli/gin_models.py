@@ -57,27 +57,35 @@ def macros(run_file: str) -> frozenset[str]:
 
 
 class Models(Mapping[str, T5Config]):
-    """The students by size: the files of ``gin/models``, each read when it is asked for."""
+    """The students by size: the files of ``gin/models`` that say all that a student needs."""
 
     def __init__(self) -> None:
         folder = gin_config.gin_folder() / "models"
-        self._names = sorted(path.stem for path in folder.glob("*.gin"))
+        files = {path.stem: _fields(f"models/{path.name}") for path in folder.glob("*.gin")}
+        needed = {field.name for field in dataclasses.fields(T5Config) if _is_needed(field)}
+        self._fields = {name: files[name] for name in sorted(files) if needed <= set(files[name])}
 
     def __getitem__(self, size: str) -> T5Config:
-        if size not in self._names:
-            raise KeyError(size)
-        found = bindings(f"models/{size}.gin")
-        fields = {}
-        for field in dataclasses.fields(T5Config):
-            value = found.get(f"T5Config.{field.name}")
-            if isinstance(value, _Macro):
-                value = found.get(value.name)  # the run file's own macros are left at the default
-            if value is not None:
-                fields[field.name] = value
-        return T5Config(**fields)
+        return T5Config(**self._fields[size])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._fields)
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._fields)
+
+
+def _is_needed(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING
+
+
+def _fields(name: str) -> dict[str, Any]:
+    """The fields of a student that a model file says; macros of run files are left to defaults."""
+    found, fields = bindings(name), {}
+    for field in dataclasses.fields(T5Config):
+        value = found.get(f"T5Config.{field.name}")
+        while isinstance(value, _Macro):
+            value = found.get(value.name)
+        if value is not None:
+            fields[field.name] = value
+    return fields

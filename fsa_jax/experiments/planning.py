@@ -307,7 +307,7 @@ class _Planner:
         if kind in system.dropout:
             found["DROPOUT_RATE"] = system.dropout[kind]
         if kind in system.optimizer:
-            found["loop.train.optimizer"] = f"@optimizers.{system.optimizer[kind]}"
+            found["loop.RunConfig.optimizer"] = f"@optimizers.{system.optimizer[kind]}"
         if kind in system.learning_rate:
             schedule = {"pretrain": "cosine", "finetune": "linear"}[kind]
             found[f"schedules.{schedule}.peak"] = system.learning_rate[kind]

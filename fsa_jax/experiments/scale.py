@@ -24,8 +24,6 @@ _LENGTHS = {"inputs": 64, "targets": 64}
 _SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "pretrain": {
         "TRAIN_STEPS": 40,
-        "TRAIN_EPOCHS": None,
-        "EXAMPLES_PER_BATCH": None,
         "BATCH_SIZE": 4,
         "TASK_FEATURE_LENGTHS": {"inputs": 128, "targets": 256},
         "EVAL_PERIOD": 40,
@@ -34,8 +32,6 @@ _SETTINGS: Mapping[str, Mapping[str, Any]] = {
     },
     "finetune": {
         "TRAIN_STEPS": 60,
-        "TRAIN_EPOCHS": None,
-        "EXAMPLES_PER_BATCH": None,
         "BATCH_SIZE": 16,
         "TASK_FEATURE_LENGTHS": _LENGTHS,
         "EVAL_PERIOD": 60,

@@ -106,7 +106,7 @@ def test_what_is_declared_reaches_the_commands(engine, declare, tmp_path, monkey
     for setting in (
         "MIXTURE_OR_TASK_NAME=distill_gpt35_anl_10k",
         "DROPOUT_RATE=0.1",
-        "loop.train.optimizer=@optimizers.adamw",
+        "loop.RunConfig.optimizer=@optimizers.adamw",
         "BATCH_SIZE=8",
         "weights/t5-small",
     ):
