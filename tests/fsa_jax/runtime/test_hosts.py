@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fsa_jax.model import network
-from fsa_jax.runtime import hosts
+from fsa_jax.runtime import exits, hosts
 from fsa_jax.training import restore
 
 # A whole run on a task made here; what follows on the command line: directory, steps.
@@ -94,11 +94,11 @@ def start(model_dir, steps, processes):
     return started
 
 
-def finish(processes):
-    """Returns what each has printed, once all have ended well."""
+def finish(processes, status=0):
+    """Returns what each has printed, once all have ended as they should."""
     ends = [process.communicate(timeout=240) for process in processes]
     for process, (_, errors) in zip(processes, ends, strict=True):
-        assert process.returncode == 0, errors[-3000:]
+        assert process.returncode == status, errors[-3000:]
     return [out for out, _ in ends]
 
 
@@ -141,7 +141,7 @@ def test_sigterm_to_one_host_stops_all_and_another_number_of_hosts_goes_on(tmp_p
         assert running[0].poll() is None, running[0].communicate()[1][-3000:]
         time.sleep(0.2)
     running[1].send_signal(signal.SIGTERM)
-    out, _ = finish(running)
+    out, _ = finish(running, status=exits.STOPPED)
     stopped = int(out.split("stopped at step ")[1].split(";")[0])
     assert (tmp_path / "run" / f"checkpoint_{stopped}" / "state").is_dir()
     (alone,) = finish(start(tmp_path / "run", stopped + 2, processes=1))
