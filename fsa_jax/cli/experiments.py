@@ -241,13 +241,17 @@ def _run_one(found: "Plan", key: str, devices: str) -> None:
 
 
 def _tell(found: "Plan", runner: "Runner") -> None:
+    """Says what is not finished, once for each reason."""
+    by_reason: dict[str, list[str]] = {}
     for stage in found.stages:
         if stage.key in runner.failed:
             reason = runner.failed[stage.key]
-            typer.echo(f"not finished: {stage.kind} {stage.name}: {reason}", err=True)
-    stopped = [stage for stage in found.stages if stage.key in runner.stopped]
-    if stopped:
-        typer.echo(f"stopped: {len(stopped)} stages; the same command goes on", err=True)
+            by_reason.setdefault(reason, []).append(f"{stage.kind} {stage.name}")
+    for reason, (first, *rest) in by_reason.items():
+        more = f" and {len(rest)} more" if rest else ""
+        typer.echo(f"not finished: {first}{more}: {reason}", err=True)
+    if runner.stopped:
+        typer.echo(f"stopped: {len(runner.stopped)} stages; the same command goes on", err=True)
 
 
 def _print_commands(found: "Plan", words: list[str]) -> None:

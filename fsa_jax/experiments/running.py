@@ -6,6 +6,7 @@ inherits it: a runner that is killed leaves its command alone, and the next one 
 command instead of starting a second one in the same folder.
 """
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import fcntl
@@ -140,13 +141,13 @@ class Runner:
 
     def run(self) -> int:
         """Runs all that can be run; returns the exit code: 0, 1 (some failed) or 3 (stopped)."""
-        with self._signals():
-            threads = [threading.Thread(target=self._work, args=(slot,)) for slot in self._slots]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(_POLL_SECONDS)  # in pieces, so that signals are handled
+        pool = concurrent.futures.ThreadPoolExecutor(len(self._slots))
+        with self._signals(), pool:
+            threads = [pool.submit(self._work, slot) for slot in self._slots]
+            while concurrent.futures.wait(threads, _POLL_SECONDS).not_done:
+                pass  # in pieces, so that signals are handled
+        for thread in threads:
+            thread.result()  # raises what is a bug
         if self._stopping or self.stopped:
             return exits.STOPPED
         return exits.FAILED if self.failed else exits.FINISHED
@@ -177,14 +178,19 @@ class Runner:
         if slot.cores:
             os.sched_setaffinity(0, slot.cores)  # of this thread, and what it starts
         while (stage := self._next()) is not None:
-            state, reason = self._run_stage(stage, slot)
-            with self._change:
-                self._busy.discard(stage.key)
-                if state == "busy":
-                    self._change.wait(_POLL_SECONDS)
-                else:
-                    self._close(stage, state, reason)
-                self._change.notify_all()
+            state, reason = "bug", ""
+            try:
+                state, reason = self._run_stage(stage, slot)
+            finally:
+                with self._change:
+                    self._busy.discard(stage.key)
+                    if state == "bug":  # raised; the others end what they do
+                        self._stopping = True
+                    elif state == "busy":
+                        self._change.wait(_POLL_SECONDS)
+                    else:
+                        self._close(stage, state, reason)
+                    self._change.notify_all()
 
     def _next(self) -> Stage | None:
         """The first stage whose needs are finished; None when nothing is left to do."""

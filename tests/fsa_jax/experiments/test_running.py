@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -127,3 +128,35 @@ def test_slots_see_their_own_device(tmp_path):
     for wrong in ("gpu", "gpu:a", "cpu:0", "tpu:0,,1", "two"):
         with pytest.raises(ValueError, match="--devices"):
             read_slots(wrong)
+
+
+def test_bug_in_one_thread_ends_the_run_and_is_raised(tmp_path):
+    stages = [script(tmp_path, str(number), f"{number}") for number in range(6)]
+
+    def broken(stage):
+        raise AttributeError("a bug")
+
+    runner = Runner(stages, [Slot("a"), Slot("b")], broken, lambda line: None)
+    with pytest.raises(AttributeError, match="a bug"):
+        runner.run()
+
+
+def test_sigterm_lets_commands_end_in_good_order(tmp_path):
+    code = (
+        "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *a: sys.exit(3));"
+        f"open({str(tmp_path / 'on')!r}, 'w'); time.sleep(60)"
+    )
+    stages = [script(tmp_path, "long", code), script(tmp_path, "never", "")]
+
+    def stop():
+        while not (tmp_path / "on").exists():
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    runner, code, finished, _ = run(stages)
+    thread.join()
+    assert (code, finished, runner.failed) == (3, [], {})
+    assert standing(stages[0]).state == "stopped"
+    assert standing(stages[1]).state == "waiting"
