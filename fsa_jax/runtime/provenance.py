@@ -1,7 +1,9 @@
-"""Which code and which libraries made something: what manifests and stores of results keep."""
+"""Which code, libraries and machine made something: what manifests and files of figures keep."""
 
 import importlib.metadata
+import os
 import pathlib
+import platform
 import subprocess
 from typing import Any
 
@@ -13,6 +15,38 @@ _PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "seqio", "tensorflow", 
 def facts() -> dict[str, Any]:
     """Returns the version of this package, its commit, and the versions of its libraries."""
     return {"fsa_jax": fsa_jax.__version__, "git": git_revision(), "versions": versions()}
+
+
+# Instructions by which float32 results, and so scores of small students, differ; widest first.
+_INSTRUCTIONS = {"avx512f": "AVX-512", "avx2": "AVX2", "asimd": "NEON"}
+_CPUINFO = pathlib.Path("/proc/cpuinfo")
+
+
+def machine() -> dict[str, Any]:
+    """Returns the processor, its number of cores and Python's version: what figures depend on."""
+    return {
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def processor() -> str:
+    """Returns the processor's name with its widest instructions, such as ``AMD EPYC (AVX-512)``.
+
+    As Linux tells it; elsewhere what Python knows.
+    """
+    try:
+        text = _CPUINFO.read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = dict(
+        (part.strip() for part in line.split(":", 1)) for line in text.splitlines() if ":" in line
+    )
+    name = facts.get("model name", platform.machine())
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    widest = next((words for flag, words in _INSTRUCTIONS.items() if flag in flags), None)
+    return f"{name} ({widest})" if widest else name
 
 
 def versions() -> dict[str, str]:

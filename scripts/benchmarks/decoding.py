@@ -145,13 +145,17 @@ def build_torch(job: dict[str, Any]):
 
 
 def compare(job: dict[str, Any], folder: Path, rounds: int) -> dict[str, Any]:
-    """Measures both sides of a job; returns what was found."""
+    """Measures both sides of a job; returns what was found.
+
+    Raises:
+      SideEndedError: One ended early, so there is nothing to compare.
+    """
     path = folder / "job.json"
     path.write_text(json.dumps(job))
-    running = [sides.Side(name, MODULE, ["--side", name, str(path)]) for name in ("ours", "torch")]
-    sides.alternate(running, rounds)
-    ours, peer = running
-    seconds = {side.name: side.median(lambda r: r["seconds"]) for side in running}
+    specs = [sides.Spec(name, MODULE, ("--side", name, str(path))) for name in ("ours", "torch")]
+    measured = sides.measure(specs, rounds)
+    ours, peer = measured["ours"], measured["torch"]
+    seconds = {name: side.median(lambda r: r["seconds"]) for name, side in measured.items()}
     pairs = list(zip(ours.rounds[0]["found"], peer.rounds[0]["found"], strict=True))
     found = {
         "examples": len(job["inputs"]),
@@ -160,7 +164,7 @@ def compare(job: dict[str, Any], folder: Path, rounds: int) -> dict[str, Any]:
         "first_seconds": ours.ready["first_round"],
         "speed_ratio": seconds["torch"] / seconds["ours"],
         "equal_answers": sum(a == b for a, b in pairs) / len(pairs),
-        "peak_memory": {side.name: side.close()["peak_memory"] for side in running},
+        "peak_memory": {name: side.peak_memory for name, side in measured.items()},
     }
     if not job["labels"]:
         found["mean_tokens"] = float(np.mean([len(row) for row, _ in pairs]))
@@ -218,10 +222,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = world.make_world(folder)
-        found: dict[str, Any] = {"data": data.words}
+        found: dict[str, Any] = {"data": data.words, "left_out": {}}
         for kind, job in make_jobs(folder, options).items():
-            if options.only in (None, kind):
+            if options.only not in (None, kind):
+                continue
+            try:
                 found[kind] = compare(job, folder, options.rounds)
+            except sides.SideEndedError as error:
+                found["left_out"][kind] = str(error)
+                print(f"left out: {kind}: {error}", file=sys.stderr, flush=True)
     print(json.dumps(found, indent=2))
 
 

@@ -8,8 +8,6 @@ real data.
 
 import argparse
 import json
-import os
-import platform
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from fsa_jax.runtime import files
+from fsa_jax.runtime import files, provenance
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "docs" / "benchmarks.md"
@@ -26,30 +24,33 @@ RESULTS = ROOT / "docs" / "benchmarks.json"
 GIB = 2**30
 
 
-def measure(name: str, rounds: int) -> dict[str, Any]:
-    """Runs one benchmark; returns its results and its command."""
+def measure(name: str, rounds: int) -> dict[str, Any] | None:
+    """Runs one benchmark; returns its results and its command, or None if it has failed."""
     command = [f"scripts.benchmarks.{name}", "--rounds", str(rounds)]
     done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
+    if done.returncode:
+        print(f"{name}: ended with {done.returncode}; its older results stay", file=sys.stderr)
+        return None
     return {"command": f"python -m {' '.join(command)}", **json.loads(done.stdout)}
 
 
-def machine() -> str:
-    """One line on the machine and the versions."""
+def machine() -> dict[str, Any]:
+    """The processor and the versions."""
     names = ("jax", "flax", "torch", "transformers")
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in names)
-    return f"{cpu_name()}, {os.cpu_count()} cores; Python {platform.python_version()}, {versions}"
+    return provenance.machine() | {"versions": {name: metadata.version(name) for name in names}}
 
 
-def cpu_name() -> str:
-    """The processor's name as Linux tells it, else as Python does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.machine()
+def machine_line(facts: Mapping[str, Any]) -> str:
+    """One line of it."""
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    return f"{facts['processor']}, {facts['cores']} cores; Python {facts['python']}, {versions}"
+
+
+def left_out(r: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """Lines on what was started and could not be measured."""
+    return [f"Left out: {names[key]}: {why}." for key, why in r.get("left_out", {}).items()]
 
 
 def training_section(r: Mapping[str, Any]) -> str:
@@ -68,6 +69,11 @@ def training_section(r: Mapping[str, Any]) -> str:
         for key, words in names.items()
         if key in r["target_tokens_per_second"]
     ]
+    peak = limit = ""
+    if "torch_float32" in r["speed_ratio"]:
+        peak = f"; PyTorch's is {r['peer_matmul_peak']['torch_float32'] / 1e9:.0f}"
+        ratio = r["speed_ratio"]["torch_float32"] / r["mfu"]
+        limit = f" At that peak throughout, our update would be {ratio:.2f}× as fast as PyTorch's."
     return "\n".join(
         (
             "## Training",
@@ -86,12 +92,11 @@ def training_section(r: Mapping[str, Any]) -> str:
             "|---|---|---|---|---|---|",
             *rows,
             "",
+            *(line for why in left_out(r, names) for line in (why, "")),
             f"Model FLOPs of our update are {r['mfu']:.0%} of the machine's own float32 "
-            f"matrix-product peak in JAX ({r['matmul_peak'] / 1e9:.0f} GFLOP/s; PyTorch's is "
-            f"{r['peer_matmul_peak']['torch_float32'] / 1e9:.0f}). From the start of "
-            "the process to the end of the first update, compilation included: "
-            f"{r['first_step_seconds']:.0f} s. At that peak throughout, our update would be "
-            f"{r['speed_ratio']['torch_float32'] / r['mfu']:.2f}× as fast as PyTorch's.",
+            f"matrix-product peak in JAX ({r['matmul_peak'] / 1e9:.0f} GFLOP/s{peak}). "
+            "From the start of the process to the end of the first update, compilation included: "
+            f"{r['first_step_seconds']:.0f} s.{limit}",
             "",
         )
     )
@@ -137,6 +142,8 @@ def decoding_section(r: Mapping[str, Any]) -> str:
     }
     rows = []
     for key, words in names.items():
+        if key not in r:
+            continue
         part = r[key]
         lengths = (
             f"{part['mean_tokens']:.1f} / {part['longest_output']}"
@@ -162,6 +169,7 @@ def decoding_section(r: Mapping[str, Any]) -> str:
             "|---|---|---|---|---|---|---|---|",
             *rows,
             "",
+            *(line for why in left_out(r, names) for line in (why, "")),
         )
     )
 
@@ -180,14 +188,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    failed = []
     for name in options.only:
-        results[name] = measure(name, options.rounds) | {
-            "machine": machine(),
-            "date": date.today().isoformat(),
-        }
+        found = measure(name, options.rounds)
+        if found is None:
+            failed.append(name)
+            continue
+        results[name] = found | {"machine": machine(), "date": date.today().isoformat()}
         files.write_text(RESULTS, json.dumps(results, indent=1) + "\n")
         files.write_text(REPORT, report(results))
-    print(f"written: {REPORT.relative_to(ROOT)}")
+        print(f"written: {name} in {REPORT.relative_to(ROOT)}")
+    if failed:
+        sys.exit(f"error: not measured: {', '.join(failed)}; the reasons are above")
 
 
 def report(results: Mapping[str, Any]) -> str:
@@ -201,7 +213,8 @@ def report(results: Mapping[str, Any]) -> str:
     for name, section in SECTIONS.items():
         if name in results:
             parts += [section(results[name])]
-            parts += [f"Measured {results[name]['date']} on {results[name]['machine']}.", ""]
+            line = machine_line(results[name]["machine"])
+            parts += [f"Measured {results[name]['date']} on {line}.", ""]
     return "\n".join(parts)
 
 

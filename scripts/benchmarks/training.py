@@ -10,6 +10,8 @@ target tokens, padding left out.
 import argparse
 import importlib.util
 import json
+import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -159,39 +161,75 @@ def usable_peers() -> list[str]:
 
 
 def compare(options: argparse.Namespace, arguments: list[str]) -> dict[str, Any]:
-    """Measures all sides; returns what was found."""
+    """Measures our side beside each peer, one after the other; returns what was found.
+
+    A peer that ends early, or beside which ours does, is left out with its reason.
+
+    Raises:
+      SideEndedError: Our side could be measured beside none, nor alone.
+    """
+    pairs: dict[str, dict[str, sides.Measured]] = {}
+    left_out: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         data = world.make_world(Path(folder))
         task = f"distill_{data.teacher}_anl_rw"
-        running = [
-            sides.Side(name, MODULE, ["--side", name, "--task", task, *arguments])
+        specs = {
+            name: sides.Spec(name, MODULE, ("--side", name, "--task", task, *arguments))
             for name in ("ours", *options.peers)
-        ]
-        sides.alternate(running, options.rounds)
-        peaks = {side.name: side.ready.get("peak") for side in running[1:]}
-        memory = {side.name: side.close()["peak_memory"] for side in running}
-    ours = running[0]
-    speed = {side.name: side.median(lambda r: r["tokens"] / r["seconds"]) for side in running}
-    found: dict[str, Any] = {
+        }
+        for peer in options.peers:
+            try:
+                pairs[peer] = sides.measure([specs["ours"], specs[peer]], options.rounds)
+            except sides.SideEndedError as error:
+                left_out[peer] = str(error)
+                print(f"left out: {peer}: {error}", file=sys.stderr, flush=True)
+        if not pairs:
+            pairs["nobody"] = sides.measure([specs["ours"]], options.rounds)
+    return {
         "data": data.words,
         "rounds": options.rounds,
-        "parameters": ours.ready["parameters"],
-        "examples_per_update": {s.name: s.median(lambda r: r["examples"]) for s in running},
-        "seconds_per_update": {s.name: s.median(lambda r: r["seconds"]) for s in running},
-        "target_tokens_per_second": speed,
-        "speed_ratio": {name: speed["ours"] / speed[name] for name in options.peers},
-        "peak_memory": memory,
-        "memory_ratio": {name: memory["ours"] / memory[name] for name in options.peers},
-        "peer_matmul_peak": peaks,
-        "matmul_peak": ours.median(lambda r: r["peak"]),
-        "mfu": ours.median(lambda r: r["flops"] / r["peak"]),
-        "fill": {"ours": ours.ready["fill"]},
-        "first_step_seconds": ours.ready["first_step"],
-        "all_rounds": {side.name: side.rounds for side in running},
+        "left_out": left_out,
+        **summary([pair["ours"] for pair in pairs.values()], peers_of(pairs)),
     }
-    for side in running[1:]:
-        found["fill"][side.name] = side.median(lambda r: r["fill"])
-    return found
+
+
+def peers_of(
+    pairs: dict[str, dict[str, sides.Measured]],
+) -> dict[str, tuple[sides.Measured, sides.Measured]]:
+    """Our side and the peer's, measured in turn, by the peer's name."""
+    return {peer: (pair["ours"], pair[peer]) for peer, pair in pairs.items() if peer in pair}
+
+
+def summary(
+    ours: list[sides.Measured], peers: dict[str, tuple[sides.Measured, sides.Measured]]
+) -> dict[str, Any]:
+    """The figures of our side over all its rounds, of the peers, and of both beside each other.
+
+    Args:
+      ours: Our side, as often as it was measured.
+      peers: See ``peers_of``.
+    """
+    always = sides.Measured(
+        ours[0].ready, [r for one in ours for r in one.rounds], max(one.peak_memory for one in ours)
+    )
+    every = {"ours": always} | {name: peer for name, (_, peer) in peers.items()}
+    speed = lambda r: r["tokens"] / r["seconds"]  # noqa: E731
+    fill = {name: peer.median(lambda r: r["fill"]) for name, (_, peer) in peers.items()}
+    return {
+        "parameters": always.ready["parameters"],
+        "examples_per_update": {n: m.median(lambda r: r["examples"]) for n, m in every.items()},
+        "seconds_per_update": {n: m.median(lambda r: r["seconds"]) for n, m in every.items()},
+        "target_tokens_per_second": {n: m.median(speed) for n, m in every.items()},
+        "speed_ratio": {n: one.median(speed) / p.median(speed) for n, (one, p) in peers.items()},
+        "peak_memory": {name: measured.peak_memory for name, measured in every.items()},
+        "memory_ratio": {n: one.peak_memory / p.peak_memory for n, (one, p) in peers.items()},
+        "peer_matmul_peak": {name: p.ready.get("peak") for name, (_, p) in peers.items()},
+        "matmul_peak": always.median(lambda r: r["peak"]),
+        "mfu": always.median(lambda r: r["flops"] / r["peak"]),
+        "fill": {"ours": always.ready["fill"], **fill},
+        "first_step_seconds": statistics.median(one.ready["first_step"] for one in ours),
+        "all_rounds": {name: measured.rounds for name, measured in every.items()},
+    }
 
 
 def main() -> None:
@@ -220,7 +258,10 @@ def main() -> None:
         options.peers = options.peers or usable_peers()
         same = ("rows", "micro_batches", "inputs", "targets", "batch", "accumulation", "layers")
         arguments = [f"--{k.replace('_', '-')}={getattr(options, k)}" for k in (*same, "dtype")]
-        print(json.dumps(compare(options, arguments), indent=2))
+        try:
+            print(json.dumps(compare(options, arguments), indent=2))
+        except sides.SideEndedError as error:
+            sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

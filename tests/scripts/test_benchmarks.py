@@ -78,7 +78,8 @@ def test_the_report_holds_what_was_measured():
         "matmul_peak": 357e9,
         "peer_matmul_peak": {"torch_float32": 189e9, "torch_bfloat16": 742e9},
         "first_step_seconds": 40.0,
-        "machine": "a machine",
+        "machine": {"processor": "a machine", "cores": 2, "python": "3.11", "versions": {}},
+        "left_out": {"t5x": "t5x was killed by SIGKILL"},
         "date": "2026-01-01",
     }
     page = run.report({"training": training})
@@ -90,11 +91,16 @@ def test_the_report_holds_what_was_measured():
         "2.00 GiB",
         "97%",
         "5.45× as fast",
-        "a machine",
+        "a machine, 2 cores",
+        "Left out: T5X's network and loss, float32, our packed rows: t5x was killed by SIGKILL.",
     ):
         assert words in page
     alone = training | {"target_tokens_per_second": {"ours": 300.0, "torch_float32": 100.0}}
     assert "bfloat16 autocast" not in run.report({"training": alone})
+    no_peer = run.report(
+        {"training": training | {"speed_ratio": {}, "target_tokens_per_second": {}}}
+    )
+    assert "PyTorch's is" not in no_peer
     with pytest.raises(KeyError):
         run.report({"training": {}})
 
