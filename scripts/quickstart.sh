@@ -33,6 +33,7 @@ run t5x train --gin_file=quickstart/finetune.gin --gin.MODEL_DIR="$out/finetuned
   --gin.INITIAL_CHECKPOINT_PATH="$out/distilled"
 run t5x train --gin_file=quickstart/finetune.gin --gin.MODEL_DIR="$out/from_scratch"
 run fsa report "$out/finetuned" "$out/from_scratch" "$out/distilled" \
-  --names "distilled,from scratch,distillation" --output "$out/report.html"
+  --names "distilled,from scratch,distillation" --output "$out/report.html" \
+  --figures "$out/figures.json" --measured-by "make quickstart" --seconds $((SECONDS - begin))
 
 echo "Done in $((SECONDS - begin)) s. Open $out/report.html"

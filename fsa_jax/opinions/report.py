@@ -11,7 +11,7 @@ import html
 import io
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -74,13 +74,15 @@ class System:
         found = (split for run in self.runs for split in run.scores if "f1" in run.scores[split])
         return list(dict.fromkeys(found))
 
-    def summary(self, split: str) -> dict[str, tuple[float, float | None]]:
-        """Returns mean and deviation over the seeds by the names of ``_COLUMNS``."""
+    def summary(
+        self, split: str, names: Iterable[str] = _COLUMNS
+    ) -> dict[str, tuple[float, float | None]]:
+        """Returns mean and deviation over the seeds of those scores that all of them have."""
         scored = [run.scores[split] for run in self.runs if split in run.scores]
         return {
-            key: mean_and_deviation([scores[key] for scores in scored])
-            for key in _COLUMNS
-            if all(key in scores for scores in scored)
+            name: mean_and_deviation([scores[name] for scores in scored])
+            for name in names
+            if all(name in scores for scores in scored)
         }
 
 

@@ -1,5 +1,6 @@
 """Which code, libraries and machine made something: what manifests and files of figures keep."""
 
+import contextlib
 import importlib.metadata
 import os
 import pathlib
@@ -50,8 +51,12 @@ def processor() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of the libraries that decide the numbers."""
-    return {name: importlib.metadata.version(name) for name in _PACKAGES}
+    """Returns the versions of the libraries that decide the numbers, of those that are here."""
+    found = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 def git_revision() -> str | None:

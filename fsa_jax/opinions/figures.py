@@ -1,0 +1,48 @@
+"""The file of figures beside a report: scores, time and the machine, for whoever quotes them.
+
+A README that quotes from it cannot drift from what a command has measured, and says on which
+processor: roundings differ between processors, and small students learn from them to differ.
+"""
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from fsa_jax.opinions.report import System
+from fsa_jax.runtime import files, provenance
+
+_SCORES = ("f1", "precision", "recall", "strict_f1", "parse_failure_rate")
+
+
+def write_figures(
+    systems: Sequence[System], output: Path, command: str, seconds: float | None = None
+) -> None:
+    """Writes the figures of a report as JSON.
+
+    Args:
+      systems: What the report shows.
+      output: The file.
+      command: What measured them, as a user types it.
+      seconds: How long that took; None where nobody has timed it.
+    """
+    measured = {"command": command, "date": datetime.date.today().isoformat(), "seconds": seconds}
+    facts = {"machine": provenance.machine(), **provenance.facts()}
+    files.write_json(output, measured | facts | {"systems": list(map(_figures, systems))})
+
+
+def _figures(system: System) -> dict[str, Any]:
+    scores = {}
+    for split in system.splits:
+        found = system.summary(split, _SCORES)
+        scores[split] = {key: round(mean, 2) for key, (mean, _) in found.items()} | {
+            f"{key}_std": round(spread, 2)
+            for key, (_, spread) in found.items()
+            if spread is not None
+        }
+    return {
+        "name": system.name,
+        "seeds": [run.seed for run in system.runs],
+        "steps": [run.curve[-1][0] if run.curve else 0 for run in system.runs],
+        "scores": scores,
+    }
