@@ -1,9 +1,9 @@
 """What teaches: reviews, prompts, teachers, the ledger and the corpus.
 
-This package turns review dumps into the texts that a student is distilled from. It stands alone: it
-imports neither ``fsa_jax`` nor ``tasks`` nor JAX, so that it installs on a GPU box beside vLLM, and
-it loads TensorFlow only while TFRecords are written. It shares file formats with the rest of the
-project, and nothing else.
+This package turns review dumps into the texts that a student is distilled from. It installs on a
+GPU box beside vLLM: of the project it knows the ground floor alone (``fsa_jax.opinions``,
+``fsa_jax.runtime``), it imports no JAX, and TensorFlow only while TFRecords are written. With the
+rest it shares file formats (``docs/formats.md``).
 
 Words used throughout:
 

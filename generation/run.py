@@ -1,6 +1,9 @@
 """Runs a teacher over reviews into one shard's ledger.
 
-It plans what is missing, asks, checks and records.
+Reviews × prompts are the requests; it plans those that the ledger lacks, hands them to a teacher,
+lets the rules judge each answer (``quality``), and records what became of it (``ledger``).
+
+Knows teachers by their interface alone (``teachers.base``), and neither corpora nor students.
 """
 
 import contextlib

@@ -8,6 +8,8 @@ Names may end with a number of reviews, drawn as `fsa_jax.opinions.corpus` says:
 count, and every prompt and baseline draws the same. A mixture of both domains takes half of its
 reviews from each. Corpora of before have no draw file; of them a size takes the first examples of
 the train split, as it did when they were made.
+
+Knows a corpus by its folder and its name alone: neither who wrote it nor who learns from it.
 """
 
 import functools

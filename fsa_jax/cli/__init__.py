@@ -1,1 +1,1 @@
-"""The commands  and ."""
+"""The commands ``t5x`` and ``fsa``."""

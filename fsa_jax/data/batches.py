@@ -9,6 +9,8 @@ its rows are shuffled. A batch is the next `batch_size` rows; host h builds its 
 of them. So the place in the data is two integers, the window and the row in it: resuming is
 instant at any depth, goes on with the very next example, and does not depend on the number of
 hosts.
+
+Knows tasks through SeqIO's registry alone, and nothing of the network that reads the batches.
 """
 
 import functools

@@ -3,6 +3,9 @@
 ``train`` is what ``t5x train`` configures and runs (``gin/runs/pretrain.gin``,
 ``gin/runs/finetune.gin``). It is the same on one CPU and on a pod: every host calls it. Whatever
 happens beside the updates is a hook (``hooks.py``).
+
+Knows the floors below (``data``, ``model``, ``decoding``, ``runtime``), a task by its registered
+name, and neither gin nor commands.
 """
 
 import contextlib

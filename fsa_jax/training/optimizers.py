@@ -65,7 +65,7 @@ def rms_scaled_adamw(
     Returns:
       A transformation with the state ``clip``, ``adam``, ``rms_scale``, ``learning_rate``.
     """
-    return _chain(
+    return chain(
         clip=_clip(clip_norm),
         adam=_scale_by_adam(b1, b2, eps, late_eps=True),
         rms_scale=_scale_by_param_rms(),
@@ -96,7 +96,7 @@ def adamw(
     Returns:
       A transformation with the state ``clip``, ``adam``, ``decay``, ``learning_rate``.
     """
-    return _chain(
+    return chain(
         clip=_clip(clip_norm),
         adam=_scale_by_adam(b1, b2, eps, late_eps=False),
         decay=optax.add_decayed_weights(weight_decay),
@@ -131,7 +131,7 @@ def adafactor(
 
     Source: Shazeer and Stern, Adafactor, https://arxiv.org/abs/1804.04235
     """
-    return _chain(
+    return chain(
         clip=_clip(clip_norm),
         factored=optax.scale_by_factored_rms(decay_rate=decay_rate),
         update_clip=_clip_update_rms(update_clip_rms),
@@ -161,19 +161,19 @@ def restore_integers(state: Any, like: Any) -> Any:
     return jax.tree.map(cast, state, like)
 
 
-def _chain(**steps: optax.GradientTransformation) -> optax.GradientTransformation:
+def chain(**steps: optax.GradientTransformation) -> optax.GradientTransformation:
     """Chains named steps; the state is a plain dict by name.
 
     ``optax.named_chain`` keeps an OrderedDict, which flax's serialization (and with it T5X) does
     not descend into.
     """
-    chain = optax.named_chain(*steps.items())
+    named = optax.named_chain(*steps.items())
 
     def update(updates, state, params=None):
-        updates, state = chain.update(updates, state, params)
+        updates, state = named.update(updates, state, params)
         return updates, dict(state)
 
-    return optax.GradientTransformation(lambda params: dict(chain.init(params)), update)
+    return optax.GradientTransformation(lambda params: dict(named.init(params)), update)
 
 
 def _clip(clip_norm: float | None) -> optax.GradientTransformation:

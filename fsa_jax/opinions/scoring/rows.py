@@ -9,6 +9,8 @@ applied). Every score is a function of the rows alone.
 gold list, recall the share of gold units found among the predicted ones; duplicates count.
 *Strict F1* matches each gold unit once, and counts every part of an output that is no unit as a
 wrong one.
+
+Knows neither tasks nor models: a text, a kind and gold units are all it takes.
 """
 
 import json
