@@ -36,12 +36,12 @@ def _console() -> Console:
 
 
 def _engine() -> "Engine":
-    from fsa_jax.cli import gin_config, gin_models
+    from fsa_jax.cli import gin_files, gin_models
     from fsa_jax.experiments.planning import Engine
 
     run_files = {"pretrain": "pretrain.gin", "finetune": "finetune.gin", "evaluate": "eval.gin"}
     found = {kind: gin_models.macros(name) for kind, name in run_files.items()}
-    return Engine(gin_config.gin_folder(), gin_models.Models(), found)
+    return Engine(gin_files.gin_folder(), gin_models.Models(), found)
 
 
 def _plan(name: str, scale: str, output_dir: Path, weights_dir: Path) -> "Plan":

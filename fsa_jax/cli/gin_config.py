@@ -1,4 +1,4 @@
-"""Gin files and flags: found from any directory, checked before anything is run.
+"""Settings: gin files and ``--gin.NAME=VALUE`` flags, checked before anything is run.
 
 Gin itself accepts whatever macro it is given; here a macro that nothing reads, a file that is not
 there, and a required macro that is not set end with one line that says what was meant.
@@ -6,27 +6,29 @@ there, and a required macro that is not set end with one line that says what was
 
 import ast
 import dataclasses
-import difflib
 import logging
+import os
 import pathlib
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
 
 import gin
-from gin import config_parser
 
-import fsa_jax
+from fsa_jax.cli.gin_files import COMMAND_LINE, Copies, Macros, find_file, search_folders
 
 _FLAG = re.compile(r"--gin\.(?P<name>[^=]+)=(?P<value>.*)", re.DOTALL)
-
-
-def gin_folder() -> pathlib.Path:
-    """The gin files of this project: inside the installed package, else in the checkout."""
-    package = pathlib.Path(fsa_jax.__file__).parent
-    for folder in (package / "gin", package.parent / "gin"):
-        if (folder / "models").is_dir():
-            return folder
-    raise FileNotFoundError(f"no gin files beside {package}: the installation is incomplete")
+# Two macros that say one thing: the one that is set last replaces the other.
+_RIVALS = (("TRAIN_STEPS", "TRAIN_EPOCHS"), ("BATCH_SIZE", "EXAMPLES_PER_BATCH"))
+# Macros that name a file or folder: text, whatever it looks like, and `~` is a home folder.
+_PATHS = (
+    "MODEL_DIR",
+    "CHECKPOINT_PATH",
+    "INITIAL_CHECKPOINT_PATH",
+    "RESUME_CHECKPOINT_PATH",
+    "EVAL_OUTPUT_DIR",
+    "INFER_OUTPUT_DIR",
+)
 
 
 def read_flags(arguments: Iterable[str]) -> list[str]:
@@ -40,86 +42,50 @@ def read_flags(arguments: Iterable[str]) -> list[str]:
         match = _FLAG.fullmatch(argument)
         if not match:
             raise ValueError(f"unknown argument {argument!r}; settings look like --gin.NAME=VALUE")
-        bindings.append(f"{match['name']} = {quoted(match['value'])}")
+        name, value = match["name"], match["value"]
+        bindings.append(f"{name} = {quoted(value, is_path=name in _PATHS)}")
     return bindings
 
 
-def quoted(value: str) -> str:
-    """Returns a value as gin reads it: literals and references as they are, other text quoted."""
+def quoted(value: str, is_path: bool = False) -> str:
+    """Returns a value as gin reads it: literals and references as they are, other text quoted.
+
+    Args:
+      value: What stands behind the ``=`` of a flag.
+      is_path: Take numbers, too, for text.
+    """
     if re.fullmatch(r"[@%][\w./()]+", value):
         return value
     try:
-        ast.literal_eval(value)
+        literal = ast.literal_eval(value)
     except (ValueError, SyntaxError):
         if any(sign in value for sign in "@%") and value[:1] in "[({":
             return value  # a list or dict that holds references
         return repr(value)
-    return value
+    return repr(value) if is_path and not isinstance(literal, str | None) else value
 
 
-class _Reader(config_parser.ParserDelegate):
-    """Reads values without looking anything up; notes the macros that they refer to."""
+@dataclasses.dataclass(frozen=True)
+class Configuration:
+    """Files and bindings that belong together and have been checked.
 
-    def __init__(self):
-        self.macros: set[str] = set()
-
-    def configurable_reference(self, scoped_name, evaluate):
-        return f"@{scoped_name}"
-
-    def macro(self, scoped_name):
-        self.macros.add(scoped_name)
-        return f"%{scoped_name}"
-
-
-@dataclasses.dataclass
-class _Statements:
-    """Macros that a configuration sets (last value), reads, and declares in run or model files."""
-
-    values: dict[str, object] = dataclasses.field(default_factory=dict)
-    read: set[str] = dataclasses.field(default_factory=set)
-    declared: set[str] = dataclasses.field(default_factory=set)
-
-    def add(self, text: str, folders: Sequence[pathlib.Path], declares: bool) -> None:
-        """Reads one file's text, and the files that it includes."""
-        reader = _Reader()
-        for statement in config_parser.ConfigParser(text, reader):
-            if isinstance(statement, config_parser.IncludeStatement):
-                path = find_file(statement.filename, folders)
-                inner = path.parent.name in ("runs", "models")
-                self.add(path.read_text(encoding="utf-8"), folders, inner)
-            elif isinstance(statement, config_parser.BindingStatement) and not statement.arg_name:
-                self.values[statement.selector] = statement.value
-                if declares:
-                    self.declared.add(statement.selector)
-        self.read |= reader.macros
-
-
-def find_file(name: str, folders: Sequence[pathlib.Path]) -> pathlib.Path:
-    """Finds a gin file: as a path, else in the search folders.
-
-    Raises:
-      FileNotFoundError: Names the files that come near.
+    Attributes:
+      files: Paths of the gin files; later ones win.
+      bindings: ``NAME = VALUE`` lines, which win over files.
+      folders: Where includes are found.
+      macros: What they set.
     """
-    for path in (pathlib.Path(name), *(folder / name for folder in folders)):
-        if path.is_file():
-            return path
-    known = {
-        str(path.relative_to(folder)): None for folder in folders for path in folder.rglob("*.gin")
-    }
-    raise FileNotFoundError(
-        f"gin file {name!r} is neither here nor in {', '.join(map(str, folders))}"
-        + did_you_mean(name, known)
-    )
+
+    files: list[pathlib.Path]
+    bindings: list[str]
+    folders: list[pathlib.Path]
+    macros: Macros
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Returns ``; did you mean …?`` with the names that come near, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
-
-
-def load(files: Sequence[str], bindings: Sequence[str], search_paths: Sequence[str]) -> None:
-    """Loads files, then bindings, into gin.
+def read(
+    files: Sequence[str], bindings: Sequence[str], search_paths: Sequence[str]
+) -> Configuration:
+    """Finds files and settles what they and the bindings say, without running anything.
 
     Args:
       files: Gin files, later ones win.
@@ -129,53 +95,74 @@ def load(files: Sequence[str], bindings: Sequence[str], search_paths: Sequence[s
 
     Raises:
       FileNotFoundError: A file that is in no folder.
-      ValueError: A macro that nothing reads, a required one that is missing, or what gin refuses.
+      ValueError: A macro that nothing reads, a required one that is missing, or two that say the
+        same thing.
     """
-    own = gin_folder()
-    folders = [_resolve(path, own) for path in search_paths]
-    folders += [folder for folder in (own,) if folder not in folders]
-    statements = _Statements()
-    for name in files:
-        path = find_file(name, folders)
-        declares = path.parent.name in ("runs", "models")
-        statements.add(path.read_text(encoding="utf-8"), folders, declares)
-    statements.add("\n".join(bindings), folders, declares=False)
-    _check(statements)
-    for folder in reversed(folders):
-        gin.add_config_file_search_path(str(folder))
-    logging.disable(logging.ERROR)  # gin logs each folder in which it does not find an include
-    try:
-        gin.parse_config_files_and_bindings(
-            [str(find_file(name, folders)) for name in files], list(bindings)
-        )
-    except (ValueError, TypeError, AttributeError, ImportError, SyntaxError) as error:
-        raise ValueError(f"gin: {first_line(error)}") from error
-    finally:
-        logging.disable(logging.NOTSET)
+    folders = search_folders(search_paths)
+    paths = [find_file(name, folders) for name in files]
+    macros = Macros(paths, bindings, folders)
+    macros.check()
+    settled = [*bindings, *_without_rivals(macros), *_plain_paths(macros)]
+    return Configuration(paths, settled, folders, macros)
 
 
-def _resolve(path: str, own: pathlib.Path) -> pathlib.Path:
-    """A search path as given from here; ``gin/…`` from anywhere means the project's own files."""
-    given = pathlib.Path(path)
-    if given.is_dir() or given.is_absolute():
-        return given.absolute()
-    inside = own.joinpath(*given.parts[1:]) if given.parts[:1] == ("gin",) else own / given
-    if not inside.is_dir():
-        raise FileNotFoundError(f"--gin_search_paths: {path} is no folder, here or in {own}")
-    return inside
+def _without_rivals(macros: Macros) -> list[str]:
+    """Bindings that unset what a later macro replaces."""
+    bindings = []
+    for pair in _RIVALS:
+        if not all(map(macros.given, pair)):
+            continue
+        one, other = (macros.settings[name] for name in pair)
+        if one.source == other.source:
+            where = "" if one.source == COMMAND_LINE else f" in {one.source}"
+            raise ValueError(
+                f"{pair[0]}={one.value} and {pair[1]}={other.value} are both given{where}: they "
+                "say the same thing, keep one of them"
+            )
+        bindings.append(f"{pair[0] if one.rank < other.rank else pair[1]} = None")
+    return bindings
 
 
-def _check(statements: _Statements) -> None:
-    known = statements.declared | statements.read
-    for name in statements.values:
-        if name not in known:
-            raise ValueError(f"nothing reads the macro {name}" + did_you_mean(name, sorted(known)))
-    for name, value in statements.values.items():
-        if value == "%gin.REQUIRED":
-            raise ValueError(f"{name} is not set: give --gin.{name}=…")
-    if missing := sorted(statements.read - set(statements.values) - {"gin.REQUIRED"}):
-        near = did_you_mean(missing[0], statements.values)
-        raise ValueError(f"the macro {missing[0]} is read but never set{near}")
+def _plain_paths(macros: Macros) -> list[str]:
+    """Bindings of paths that files or flags do not say as gin and the engines need them."""
+    bindings = []
+    for name in _PATHS:
+        value = macros.settings[name].value if macros.given(name) else None
+        if value is not None and not str(value).startswith(("@", "%")):
+            path = os.path.expanduser(str(value))
+            if path != value:
+                bindings.append(f"{name} = {path!r}")
+    return bindings
+
+
+def load(files: Sequence[str], bindings: Sequence[str], search_paths: Sequence[str]) -> None:
+    """Loads files, then bindings, into gin; see `read`.
+
+    Raises:
+      FileNotFoundError: A file that is in no folder.
+      ValueError: What `read` or gin refuses.
+    """
+    found = read(files, bindings, search_paths)
+    logging.disable(logging.ERROR)  # gin logs where it looks for files
+    with tempfile.TemporaryDirectory(prefix="fsa_jax_gin_") as folder:
+        copies = Copies(pathlib.Path(folder), found.folders)
+        try:
+            gin.parse_config_files_and_bindings(
+                [copies.write(path) for path in found.files], found.bindings
+            )
+        except (ValueError, TypeError, AttributeError, ImportError, SyntaxError) as error:
+            message = first_line(error)
+            for copy, original in copies.originals.items():
+                message = message.replace(copy, original)
+            raise ValueError(f"gin: {message}") from error
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def copies_folder() -> pathlib.Path:
+    """Where copies of gin files lie that a process of its own reads: in the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return pathlib.Path(home).expanduser() / "fsa_jax" / "gin"
 
 
 def first_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gin import config_parser
 
-from fsa_jax.cli import gin_config
+from fsa_jax.cli import gin_files
 from fsa_jax.model.network import T5Config
 
 
@@ -36,14 +36,14 @@ def bindings(name: str) -> dict[str, Any]:
       Values by macro, or by ``<configurable>.<argument>`` without the configurable's module.
     """
     found: dict[str, Any] = {}
-    for selector, argument, value in _statements(gin_config.gin_folder() / name):
+    for selector, argument, value in _statements(gin_files.gin_folder() / name):
         key = f"{selector.rpartition('.')[2]}.{argument}" if argument else selector
         found[key] = value
     return found
 
 
 def _statements(path: pathlib.Path) -> Iterator[tuple[str, str, Any]]:
-    folder = gin_config.gin_folder()
+    folder = gin_files.gin_folder()
     for statement in config_parser.ConfigParser(path.read_text(encoding="utf-8"), _Reader()):
         if isinstance(statement, config_parser.IncludeStatement):
             yield from _statements(folder / statement.filename)
@@ -60,7 +60,7 @@ class Models(Mapping[str, T5Config]):
     """The students by size: the files of ``gin/models`` that say all that a student needs."""
 
     def __init__(self) -> None:
-        folder = gin_config.gin_folder() / "models"
+        folder = gin_files.gin_folder() / "models"
         files = {path.stem: _fields(f"models/{path.name}") for path in folder.glob("*.gin")}
         needed = {field.name for field in dataclasses.fields(T5Config) if _is_needed(field)}
         self._fields = {name: files[name] for name in sorted(files) if needed <= set(files[name])}

@@ -236,19 +236,24 @@ def _steps(text: str) -> tuple[int, int]:
 
 def _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths) -> None:
     """Hands the same gin files to T5X itself, with our twins of models/ and runs/ first."""
-    from fsa_jax.cli import gin_config
+    from fsa_jax.cli import gin_config, gin_files
 
     if engine != "t5x":
         raise ValueError(f"--engine={engine}: it is builtin or t5x")
-    if importlib.util.find_spec("t5x") is None:
+    found = importlib.util.find_spec("t5x")
+    if found is None:
         raise ValueError("--engine=t5x: T5X is not installed; pip install 'fsa-jax[t5x]'")
-    own = gin_config.gin_folder()
-    paths = [path for path in search_paths.split(",") if path] or [str(own / "t5x"), str(own)]
+    own = str(gin_files.gin_folder())
+    # T5X finds its own gin files beside its package.
+    theirs = os.path.dirname(os.path.dirname(str(found.origin)))
+    paths = [path for path in search_paths.split(",") if path] or [os.path.join(own, "t5x"), own]
     bindings = [*(gin_bindings or []), *gin_config.read_flags(args)]
+    settled = gin_config.read(gin_file, bindings, [*paths, theirs])
+    copies = gin_files.Copies(gin_config.copies_folder(), settled.folders)
     command = [sys.executable, "-m", "t5x.main", f"--run_mode={mode}"]
-    command += [f"--gin_search_paths={','.join(paths)}"]
-    command += [f"--gin_file={name}" for name in gin_file]
-    command += [f"--gin.{binding.replace(' = ', '=', 1)}" for binding in bindings]
+    command += [f"--gin_search_paths={','.join(map(str, settled.folders))}"]
+    command += [f"--gin_file={copies.write(path)}" for path in settled.files]
+    command += [f"--gin.{binding.replace(' = ', '=', 1)}" for binding in settled.bindings]
     os.execv(sys.executable, command)
 
 

@@ -10,11 +10,16 @@ of them. So the place in the data is two integers, the window and the row in it:
 instant at any depth, goes on with the very next example, and does not depend on the number of
 hosts.
 
+How many rows a step takes may be left to the data: `examples_per_batch` asks for that many
+examples on average, and the packing of some windows tells how many rows they fill.
+
 Knows tasks through SeqIO's registry alone, and nothing of the network that reads the batches.
 """
 
+import dataclasses
 import functools
 import itertools
+import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +34,7 @@ from fsa_jax.data.token_table import FEATURES, TokenTable, read_tokens
 
 Batch = dict[str, np.ndarray]
 _ROW_SHUFFLE = 2**31  # keeps the key of this permutation apart from those of the order
+_MEASURED_WINDOWS = 8  # windows that are packed to tell how full rows are; 10 ms each
 
 
 @dataclass(frozen=True)
@@ -39,20 +45,54 @@ class DataConfig:
       mixture_or_task_name: A registered SeqIO name.
       task_feature_lengths: Positions of a row, ``{"inputs": …, "targets": …}``; None (unpacked
         rows only) for the longest of the split.
-      batch_size: Rows of a step over all devices.
+      batch_size: Rows of a step over all devices; None: as many as `examples_per_batch` takes.
       pack: Several examples a row.
       split: What to train on.
       use_cached: Read the task's SeqIO cache.
       vocabulary: What the tasks' vocabulary has to be (a ``seqio.Vocabulary``); None: anything.
+      examples_per_batch: Instead of rows: examples of a step, on average.
+
+    Raises:
+      ValueError: Both or neither of rows and examples are given, or less than 1.
     """
 
     mixture_or_task_name: str
     task_feature_lengths: dict[str, int | None]
-    batch_size: int
+    batch_size: int | None = None
     pack: bool = True
     split: str = "train"
     use_cached: bool = False
     vocabulary: Any = None
+    examples_per_batch: int | None = None
+
+    def __post_init__(self):
+        rows, examples = self.batch_size, self.examples_per_batch
+        if (rows is None) == (examples is None):
+            both = "neither is" if rows is None else f"{rows} and {examples} are"
+            raise ValueError(
+                f"give BATCH_SIZE (rows) or EXAMPLES_PER_BATCH, one of them: {both} given"
+            )
+        for name, value in (("BATCH_SIZE", rows), ("EXAMPLES_PER_BATCH", examples)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}: give 1 or more")
+
+    def with_rows(self, batch_size: int) -> "DataConfig":
+        """Returns the same with the rows of a step decided."""
+        return dataclasses.replace(self, batch_size=batch_size, examples_per_batch=None)
+
+    def assumed_rows(self, multiple_of: int) -> int:
+        """Returns rows that are enough for the examples of a step, where no data is read.
+
+        A packed row is taken to hold two of the tasks' longest examples, as the run files lay it
+        out; real ones are shorter, so that fewer rows do.
+
+        Args:
+          multiple_of: what the rows have to be a multiple of.
+        """
+        if self.batch_size is not None:
+            return self.batch_size
+        rows = (self.examples_per_batch or 0) / (2 if self.pack else 1)
+        return multiple_of * math.ceil(rows / multiple_of)
 
 
 @dataclass(frozen=True)
@@ -87,7 +127,7 @@ class TrainBatches:
       split: a split of it, or a slice such as `train[:10%]`.
       task_feature_lengths: positions of a row for `inputs` and `targets`. Where nothing is packed,
         None stands for the longest of the split, rounded up to a multiple of 8.
-      batch_size: rows over all hosts.
+      batch_size: rows over all hosts; None: chosen from the data, see `examples_per_batch`.
       pack: several examples per row.
       shuffle: permute each epoch, and the rows of each window.
       seed: non-negative; decides the whole order.
@@ -97,10 +137,14 @@ class TrainBatches:
       use_cached: read the task's SeqIO cache.
       window: how many examples are packed together, at most.
       table: the tokens, where somebody has read them already.
+      examples_per_batch: where `batch_size` is None, how many examples a batch holds on average,
+        as nearly as whole rows allow.
+      multiple_of: what chosen rows are a multiple of.
 
     Attributes:
       table: the tokens.
       num_examples: examples of the split.
+      batch_size: rows of a batch over all hosts.
       lengths: the row lengths in use.
 
     Raises:
@@ -113,7 +157,7 @@ class TrainBatches:
         mixture_or_task_name: str,
         split: str,
         task_feature_lengths: Mapping[str, int | None],
-        batch_size: int,
+        batch_size: int | None,
         *,
         pack: bool,
         shuffle: bool,
@@ -124,14 +168,12 @@ class TrainBatches:
         use_cached: bool = False,
         window: int = 1024,
         table: TokenTable | None = None,
+        examples_per_batch: int = 0,
+        multiple_of: int = 1,
     ):
-        if batch_size < 1 or batch_size % host_count:
-            raise ValueError(
-                f"BATCH_SIZE {batch_size} cannot be shared by {host_count} hosts: "
-                f"make it a multiple of {host_count}"
-            )
-        self._name, self._split = mixture_or_task_name, split
-        self._batch_size, self._pack = batch_size, pack
+        if batch_size is not None:
+            _check_shares(batch_size, host_count)
+        self._name, self._split, self._pack = mixture_or_task_name, split, pack
         self._host_index, self._host_count = host_index, host_count
         self._shuffle, self._seed = shuffle, seed
         self.table = table or read_tokens(
@@ -154,21 +196,61 @@ class TrainBatches:
             "layout": zlib.crc32(layout.encode()) & 0x7FFFFFFF,
         }
         self._start = {"window": 0, "row": 0, "examples": 0}
+        self._wanted, self._multiple_of = 0, multiple_of
+        if batch_size is None:
+            self._wanted = examples_per_batch
+            rows = examples_per_batch / self.examples_per_row
+            batch_size = multiple_of * max(1, round(rows / multiple_of))
+            _check_shares(batch_size, host_count)
+        self.batch_size = batch_size
+
+    @functools.cached_property
+    def _measured(self) -> tuple[int, int, dict[str, int]]:
+        """Rows, examples and tokens of a few windows, spread over the first epoch."""
+        count, all_of_them = _MEASURED_WINDOWS, self._windows_per_epoch
+        windows = sorted({i * all_of_them // count for i in range(count)})
+        plans = [self._plan_window(window) for window in windows]
+        ids = np.concatenate([plan.examples for plan in plans])
+        tokens = {f: int(self.table.lengths[f][ids].sum()) for f in FEATURES}
+        return sum(map(len, plans)), len(ids), tokens
 
     @property
     def fill(self) -> dict[str, float]:
-        """Real tokens over positions, of each feature, in the first window."""
-        plan = self._plan(0)
-        return {
-            f: float(self.table.lengths[f][plan.examples].sum() / (len(plan) * self.lengths[f]))
-            for f in FEATURES
-        }
+        """Real tokens over positions, of each feature, in some windows of the first epoch."""
+        rows, _, tokens = self._measured
+        return {f: tokens[f] / (rows * self.lengths[f]) for f in FEATURES}
 
     @property
     def examples_per_row(self) -> float:
-        """Mean number of examples in a row of the first window."""
-        plan = self._plan(0)
-        return len(plan.examples) / len(plan)
+        """Mean number of examples in a row, in some windows of the first epoch."""
+        rows, examples, _ = self._measured
+        return examples / rows
+
+    @property
+    def examples_per_step(self) -> float:
+        """Mean number of examples in a batch."""
+        return self.examples_per_row * self.batch_size
+
+    def steps(self, epochs: float) -> int:
+        """Returns the number of batches that come nearest to some passes over the split.
+
+        Where a mixture has no epochs, a pass is as many examples as it holds.
+        """
+        return max(1, round(epochs * self.num_examples / self.examples_per_step))
+
+    def describe_steps(self, steps: int) -> str:
+        """One line on what a number of steps sees of the split."""
+        mean, wanted = self.examples_per_step, self._wanted
+        line = (
+            f"{steps} steps of {mean:.1f} examples on average in {self.batch_size} rows: "
+            f"{steps * mean / self.num_examples:.2f} epochs of {self.steps(1)} steps"
+        )
+        if wanted and not 0.9 * wanted <= mean <= 1.1 * wanted:
+            line += (
+                f"; {wanted} examples a step were asked for, but rows come in multiples of "
+                f"{self._multiple_of}: change the devices, MICRO_BATCHES or TASK_FEATURE_LENGTHS"
+            )
+        return line
 
     def describe(self, example_ids: Iterable[int]) -> list[str]:
         """Names examples for a message, as `task[i]`: the i-th that the task yields unshuffled."""
@@ -200,10 +282,10 @@ class TrainBatches:
 
     def __iter__(self) -> Iterator[tuple[Batch, BatchInfo]]:
         rows = self._rows()
-        share = self._batch_size // self._host_count
+        share = self.batch_size // self._host_count
         mine = slice(self._host_index * share, (self._host_index + 1) * share)
         examples = self._start["examples"]
-        while chosen := list(itertools.islice(rows, self._batch_size)):
+        while chosen := list(itertools.islice(rows, self.batch_size)):
             ids = np.concatenate([row for row, _ in chosen])
             examples += len(ids)
             tokens = [[self.table.example(int(i)) for i in row] for row, _ in chosen[mine]]
@@ -249,6 +331,13 @@ class TrainBatches:
         return packing.RowPlan(ids[plan.examples], plan.starts)
 
 
+def _check_shares(rows: int, hosts: int) -> None:
+    if rows < 1 or rows % hosts:
+        raise ValueError(
+            f"BATCH_SIZE {rows} cannot be shared by {hosts} hosts: make it a multiple of {hosts}"
+        )
+
+
 def _resolve_lengths(
     table: TokenTable, wanted: Mapping[str, int | None], pack: bool
 ) -> dict[str, int]:
@@ -271,7 +360,12 @@ def _resolve_lengths(
 
 
 def open_batches(
-    data: DataConfig, split: str, seed: int, shuffle: bool, table: TokenTable | None = None
+    data: DataConfig,
+    split: str,
+    seed: int,
+    shuffle: bool,
+    table: TokenTable | None = None,
+    multiple_of: int = 1,
 ) -> TrainBatches:
     """Opens this host's share of the endless training batches, or of one pass in order.
 
@@ -281,6 +375,7 @@ def open_batches(
       seed: Decides the order.
       shuffle: Endless and shuffled; otherwise one pass in order.
       table: The tokens, where somebody has read them already.
+      multiple_of: What the rows of a step are to be a multiple of, where they are chosen.
     """
     return TrainBatches(
         data.mixture_or_task_name,
@@ -295,4 +390,6 @@ def open_batches(
         host_count=jax.process_count(),
         use_cached=data.use_cached,
         table=table,
+        examples_per_batch=data.examples_per_batch or 0,
+        multiple_of=multiple_of,
     )

@@ -1,6 +1,7 @@
 """SeqIO's registry, asked: tasks and mixtures by name, and the vocabulary that they speak."""
 
 import difflib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import seqio
@@ -22,6 +23,82 @@ def get_provider(name: str) -> seqio.Task | seqio.Mixture:
     if near:
         raise ValueError(f"{start}; did you mean {' or '.join(near)}?")
     raise ValueError(f"{start}; {len(known)} are registered, for example {known[0]}")
+
+
+def splits_of(tasks: Iterable[seqio.Task]) -> list[str]:
+    """The splits that any of some tasks has, in the tasks' own order."""
+    return list(dict.fromkeys(str(split) for task in tasks for split in task.splits))
+
+
+def check_split(
+    tasks: Sequence[seqio.Task], split: str, use_cached: bool = False, advice: str = ""
+) -> None:
+    """Checks that each of some tasks has a split, and that its examples can be counted.
+
+    Args:
+      tasks: The tasks.
+      split: Name of the split, or a slice of it such as ``validation[:10%]``.
+      use_cached: Leave the sources alone: the examples are read from SeqIO's cache.
+      advice: What else could be done, for the message.
+
+    Raises:
+      ValueError: A task has no such split, or its split is empty or broken.
+      FileNotFoundError: The split's files are not there.
+    """
+    name = split.split("[")[0]
+    for task in tasks:
+        if name not in task.splits:
+            near = difflib.get_close_matches(name, splits_of([task]), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(
+                f"task {task.name} has no split {name!r}; it has {', '.join(splits_of([task]))}"
+                + (hint or advice)
+            )
+        if not use_cached and _count(task, name) == 0:
+            raise ValueError(f"split {name!r} of task {task.name} holds no examples{advice}")
+
+
+def _count(task: seqio.Task, split: str) -> int | None:
+    """Examples of a split, which for many sources means to read it; None where that is unknown."""
+    try:
+        return task.num_input_examples(split)
+    except NotImplementedError:
+        return None
+
+
+def existing_splits(
+    tasks: Sequence[seqio.Task], wanted: Iterable[str], setting: str, use_cached: bool = False
+) -> tuple[str, ...]:
+    """Returns those of the wanted splits that any of the tasks has, each checked.
+
+    Benchmarks differ in their test splits, so one list serves them all.
+
+    Args:
+      tasks: The tasks.
+      wanted: Names of splits.
+      setting: Where they were asked for, for the message.
+      use_cached: As in `check_split`.
+
+    Raises:
+      ValueError: Splits are wanted and there are none of them, or one is empty or broken.
+      FileNotFoundError: A split's files are not there.
+    """
+    wanted, found = list(wanted), splits_of(tasks)
+    present = tuple(split for split in wanted if split.split("[")[0] in found)
+    if wanted and not present:
+        names = " and ".join(task.name for task in tasks)
+        raise ValueError(
+            f"{names} has none of the splits {', '.join(wanted)} of {setting}; "
+            f"it has {', '.join(found)}"
+        )
+    for split in present:
+        check_split(having(tasks, split), split, use_cached)
+    return present
+
+
+def having(tasks: Iterable[seqio.Task], split: str) -> list[seqio.Task]:
+    """Those of some tasks that have a split."""
+    return [task for task in tasks if split.split("[")[0] in task.splits]
 
 
 def check_vocabulary(mixture_or_task_name: str, vocabulary: Any, rows: int) -> None:

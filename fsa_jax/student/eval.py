@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from fsa_jax.data.providers import existing_splits, having
 from fsa_jax.decoding import answering
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.model.network import T5Config
@@ -28,7 +29,7 @@ def evaluate_checkpoint(
       mixture_or_task_name: A registered SeqIO name; tasks without metrics are left out.
       checkpoint_path: Run directory, checkpoint or Hugging Face folder.
       output_dir: Gets ``inference_eval/<task>-<split>-metrics.jsonl`` and the predictions.
-      splits: Splits to score.
+      splits: Splits to score; those of them that the tasks have.
       decoding: How to decode.
       checkpoint_step: Which checkpoint of a run directory; None for the best where the run kept
         one, else the latest.
@@ -39,16 +40,17 @@ def evaluate_checkpoint(
       The metrics by ``<task>/<split>``.
 
     Raises:
-      ValueError: Unknown name or split, or no task with metrics.
+      ValueError: Unknown name, none of the splits, a broken one, or no task with metrics.
       FileNotFoundError: No checkpoint.
     """
     tasks = answering.evaluated_tasks(mixture_or_task_name)
+    splits = existing_splits(tasks, splits, "EVAL_SPLITS", use_cached)
     student = load(
         checkpoint_path, mixture_or_task_name, model=model, step=checkpoint_step, say=say
     )
     results = {}
     for task in tasks:
-        for split in splits:
+        for split in [split for split in splits if having([task], split)]:
             result = answering.evaluate_task(
                 student.params,
                 student.config,

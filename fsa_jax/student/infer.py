@@ -5,6 +5,7 @@ from collections.abc import Callable
 import seqio
 from etils import epath
 
+from fsa_jax.data.providers import check_split, get_provider
 from fsa_jax.decoding import answering, slots
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.model.network import T5Config
@@ -45,12 +46,14 @@ def infer(
       ValueError: Unknown name or split.
       FileNotFoundError: No checkpoint.
     """
+    tasks = seqio.get_subtasks(get_provider(mixture_or_task_name))
+    check_split(tasks, split, use_cached, advice="; INFER_SPLIT names it")
     student = load(
         checkpoint_path, mixture_or_task_name, model=model, step=checkpoint_step, say=say
     )
     folder = epath.Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    for task in seqio.get_subtasks(student.task):
+    for task in tasks:
         examples = answering.read_examples(task, split, use_cached)
         inputs = [example["inputs"] for example in examples]
         outputs = slots.generate(student.params, student.config, inputs, decoding)

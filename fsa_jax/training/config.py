@@ -10,13 +10,14 @@ class EvaluationConfig:
     """When and on what to evaluate.
 
     Attributes:
-      period: Steps between evaluations; None for each epoch.
+      period: Steps between evaluations; None for each epoch, 0 for none at all.
       split: Split of the loss, and of the tasks' metrics.
       loss_batches: Batches of the loss at most; None for the whole split.
       metrics: Decode and score the tasks that have metrics.
       decoding: How to decode.
       best_metric: Keep the checkpoint with the highest value of this metric, averaged over tasks.
-      final_splits: Splits to score at the end, with the best checkpoint.
+      final_splits: Splits to score at the end, with the best checkpoint; those of them that the
+        tasks have.
     """
 
     period: int | None = 1000
@@ -58,3 +59,26 @@ class ParallelConfig:
     model: int = 1
     fsdp: bool = False
     micro_batches: int = 1
+
+
+def check_length(total_steps: int | None, epochs: float | None) -> None:
+    """Checks that the length of a run is said once.
+
+    Args:
+      total_steps: Updates in all.
+      epochs: Instead: passes over the data in all.
+
+    Raises:
+      ValueError: Both or neither are given, or there is nothing to train.
+    """
+    if total_steps is not None and epochs is not None:
+        raise ValueError(
+            f"TRAIN_STEPS={total_steps} and TRAIN_EPOCHS={epochs} are both given: one of them says "
+            "how long to train, set the other to None"
+        )
+    if total_steps is None and epochs is None:
+        raise ValueError("nothing to train: give TRAIN_STEPS or TRAIN_EPOCHS")
+    if total_steps is not None and total_steps < 1:
+        raise ValueError(f"TRAIN_STEPS is {total_steps}: give 1 or more")
+    if epochs is not None and not epochs > 0:
+        raise ValueError(f"TRAIN_EPOCHS is {epochs}: give more than 0")

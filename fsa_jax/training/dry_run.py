@@ -39,7 +39,8 @@ def dry_run(config: RunConfig, topology: str | None = None) -> dict[str, Any]:
     """
     data, parallel = config.data, config.parallel
     mesh = partitioning.make_mesh(parallel.model, _devices(topology))
-    train_step.check_batch_size(data.batch_size, mesh, parallel.micro_batches)
+    multiple = train_step.check_batch_size(data.batch_size, mesh, parallel.micro_batches)
+    rows = data.assumed_rows(multiple)
     lengths = data.task_feature_lengths
     if None in lengths.values():
         raise ValueError("--dry_run reads no data: give TASK_FEATURE_LENGTHS as numbers")
@@ -51,11 +52,13 @@ def dry_run(config: RunConfig, topology: str | None = None) -> dict[str, Any]:
         micro_batches=parallel.micro_batches,
         loss_config=config.loss,
     )
-    batch = _abstract_batch(data, mesh)
+    batch = _abstract_batch(data, rows, mesh)
     rng = jax.eval_shape(lambda: jax.random.key(0))
     step: Any = program.step  # jitted
     compiled = _compile(step.lower(program.abstract, batch, rng))
-    facts = _facts(config.model, data, program, compiled)
+    facts = _facts(config.model, data, rows, program, compiled)
+    if data.batch_size is None:
+        facts["rows a step"] += ", at most (the data decide; BATCH_SIZE says so itself)"
     table = Table(title=f"dry run of {data.mixture_or_task_name}", show_header=False)
     for name, value in facts.items():
         table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
@@ -77,10 +80,10 @@ def _compile(lowered):
         ) from error
 
 
-def _facts(model: T5Config, data: DataConfig, program, compiled) -> dict[str, Any]:
+def _facts(model: T5Config, data: DataConfig, rows: int, program, compiled) -> dict[str, Any]:
     lengths = data.task_feature_lengths
     params = flops.count_params(program.abstract.params)
-    step_flops = flops.train_flops(model, data.batch_size, lengths["inputs"], lengths["targets"])  # type: ignore[arg-type]
+    step_flops = flops.train_flops(model, rows, lengths["inputs"], lengths["targets"])  # type: ignore[arg-type]
     memory = compiled.memory_analysis()
     text = compiled.as_text()
     counts = {name: len(re.findall(rf" {name}(?:-start)?\(", text)) for name in _COLLECTIVES}
@@ -90,7 +93,7 @@ def _facts(model: T5Config, data: DataConfig, program, compiled) -> dict[str, An
         + " × ".join(f"{name} {size}" for name, size in mesh.shape.items()),
         "parameters": params,
         "model FLOPs a step": f"{step_flops:.3e}",
-        "rows a step": f"{data.batch_size} of {lengths['inputs']}/{lengths['targets']} tokens",
+        "rows a step": f"{rows} of {lengths['inputs']}/{lengths['targets']} tokens",
         "bytes a device: state": memory.argument_size_in_bytes,
         "bytes a device: temporaries": memory.temp_size_in_bytes,
         "bytes a device: peak at most": memory.argument_size_in_bytes
@@ -102,12 +105,12 @@ def _facts(model: T5Config, data: DataConfig, program, compiled) -> dict[str, An
     }
 
 
-def _abstract_batch(data: DataConfig, mesh) -> dict[str, jax.ShapeDtypeStruct]:
+def _abstract_batch(data: DataConfig, rows: int, mesh) -> dict[str, jax.ShapeDtypeStruct]:
     sharding = partitioning.batch_sharding(mesh)
     lengths = data.task_feature_lengths
 
     def array(feature: str, dtype=jnp.int32):
-        shape = (data.batch_size, lengths[feature])
+        shape = (rows, lengths[feature])
         return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
 
     batch = {

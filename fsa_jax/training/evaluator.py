@@ -1,11 +1,13 @@
 """Evaluation within a run: loss over a split, and the metrics of the run's tasks."""
 
 import copy
+import dataclasses
 from typing import Any
 
 import numpy as np
 import seqio
 
+from fsa_jax.data import providers
 from fsa_jax.data.batches import DataConfig, TrainBatches, open_batches
 from fsa_jax.decoding import answering
 from fsa_jax.model import partitioning
@@ -15,6 +17,39 @@ from fsa_jax.runtime.run_directory import RunDirectory
 from fsa_jax.training.config import EvaluationConfig
 from fsa_jax.training.monitor import Monitor
 from fsa_jax.training.train_step import Program
+
+
+def settle(evaluation: EvaluationConfig, data: DataConfig) -> EvaluationConfig:
+    """Checks what the evaluations of a run will need, before anything is built.
+
+    Args:
+      evaluation: What is asked for.
+      data: What the run trains on.
+
+    Returns:
+      The same with the final splits that the tasks have; without a best metric where there is no
+      evaluation to tell it.
+
+    Raises:
+      ValueError: A split is not there, empty or broken, or metrics are asked of tasks without any.
+      FileNotFoundError: A split's files are not there.
+    """
+    name, cached = data.mixture_or_task_name, data.use_cached
+    if evaluation.metrics:
+        tasks = answering.evaluated_tasks(name)
+        final = evaluation.final_splits
+        others = set(providers.splits_of(tasks)) - {data.split, evaluation.split}
+        if others:  # else there is nothing to score besides, which is no mistake
+            final = providers.existing_splits(tasks, final, "FINAL_SPLITS", cached)
+        evaluation = dataclasses.replace(evaluation, final_splits=final if others else ())
+    else:
+        subtasks = seqio.get_subtasks(providers.get_provider(name))
+        tasks = providers.having(subtasks, evaluation.split) or subtasks
+    if evaluation.period == 0:
+        return dataclasses.replace(evaluation, best_metric=None)
+    advice = ": name one of them by EVAL_SPLIT, or train without evaluation by EVAL_PERIOD=0"
+    providers.check_split(tasks, evaluation.split, cached, advice)
+    return evaluation
 
 
 class Evaluator:
@@ -29,7 +64,8 @@ class Evaluator:
       monitor: Shows and logs the results.
 
     Raises:
-      ValueError: Metrics are asked for, but no task has any.
+      ValueError: Metrics are asked for, but no task has any, or an example of the evaluation split
+        is longer than a row.
     """
 
     def __init__(
@@ -44,7 +80,11 @@ class Evaluator:
         self._program, self._model = program, model
         self._run = run
         self._data, self._config, self._monitor = data, evaluation, monitor
-        self._batches: list[TrainBatches] = []  # opened once, for all runs that share it
+        # Opened once, for all runs that share it, and now: what does not fit a row is told before
+        # the first step.
+        self._batches: list[TrainBatches] = []
+        if evaluation.period != 0:
+            self._batches.append(open_batches(data, evaluation.split, seed=0, shuffle=False))
         self._examples: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self._tasks = (
             answering.evaluated_tasks(data.mixture_or_task_name) if evaluation.metrics else []
@@ -75,7 +115,7 @@ class Evaluator:
           The metrics, averaged over tasks.
         """
         found = []
-        for task in self._tasks:
+        for task in providers.having(self._tasks, split):
             examples = self._read(task, split)
             result = answering.evaluate_examples(
                 params, self._model, task, examples, self._config.decoding
@@ -96,9 +136,6 @@ class Evaluator:
         return self._examples[key]
 
     def _loss(self, params: Any, step: int) -> dict[str, float]:
-        if not self._batches:
-            opened = open_batches(self._data, self._config.split, seed=0, shuffle=False)
-            self._batches.append(opened)
         sums = {"loss": 0.0, "tokens": 0.0, "correct": 0.0}
         for i, (batch, _) in enumerate(self._batches[0]):
             if i == self._config.loss_batches:

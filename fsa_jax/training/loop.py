@@ -10,7 +10,6 @@ name, and neither gin nor commands.
 
 import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -29,8 +28,13 @@ from fsa_jax.runtime.run_directory import RunDirectory, State, Status
 from fsa_jax.training import hooks as run_hooks
 from fsa_jax.training import restore, train_step
 from fsa_jax.training.checkpoints import Checkpoints
-from fsa_jax.training.config import CheckpointConfig, EvaluationConfig, ParallelConfig
-from fsa_jax.training.evaluator import Evaluator
+from fsa_jax.training.config import (
+    CheckpointConfig,
+    EvaluationConfig,
+    ParallelConfig,
+    check_length,
+)
+from fsa_jax.training.evaluator import Evaluator, settle
 from fsa_jax.training.hooks import Hook, Moment
 from fsa_jax.training.monitor import Monitor
 from fsa_jax.training.optimizers import OptimizerFactory
@@ -49,7 +53,7 @@ class RunConfig:
       optimizer: Makes the optimizer for a schedule.
       learning_rate: Makes the schedule for a number of steps; the same schedule is logged.
       total_steps: Updates in all.
-      epochs: Or, where ``total_steps`` is None, passes over the data in all.
+      epochs: Instead of ``total_steps``: passes over the data in all.
       evaluation: When and on what to evaluate.
       checkpoint: When to save and where to start from.
       parallel: How devices share the work.
@@ -59,6 +63,9 @@ class RunConfig:
       log_period: Steps between log lines.
       profile_steps: First and last step to write a profiler trace of, under ``profile/``.
       hooks: What else to do beside the updates (``hooks.py``).
+
+    Raises:
+      ValueError: The length of the run is said twice, or not at all.
     """
 
     model: T5Config
@@ -67,7 +74,7 @@ class RunConfig:
     optimizer: OptimizerFactory
     learning_rate: ScheduleFactory
     total_steps: int | None = None
-    epochs: int | None = None
+    epochs: float | None = None
     evaluation: EvaluationConfig = dataclasses.field(default_factory=EvaluationConfig)
     checkpoint: CheckpointConfig = dataclasses.field(default_factory=CheckpointConfig)
     parallel: ParallelConfig = dataclasses.field(default_factory=ParallelConfig)
@@ -77,6 +84,9 @@ class RunConfig:
     log_period: int = 50
     profile_steps: tuple[int, int] | None = None
     hooks: Sequence[Hook] = ()
+
+    def __post_init__(self):
+        check_length(self.total_steps, self.epochs)
 
 
 def train(config: RunConfig) -> dict[str, float]:
@@ -97,12 +107,11 @@ def train(config: RunConfig) -> dict[str, float]:
     started = time.perf_counter()
 
     # ------------------------------------------------------------------ data
+    config = dataclasses.replace(config, evaluation=settle(config.evaluation, config.data))
     mesh = partitioning.make_mesh(config.parallel.model)
     batches = _open_data(config, mesh)
-    epoch_steps = math.ceil(
-        batches.num_examples / batches.examples_per_row / config.data.batch_size
-    )
-    steps = count_steps(config, epoch_steps)
+    config = dataclasses.replace(config, data=config.data.with_rows(batches.batch_size))
+    steps, epoch_steps = count_steps(config, batches), batches.steps(1)
 
     # ------------------------------------------------------------------ program
     schedule = config.learning_rate(steps=steps)
@@ -123,7 +132,7 @@ def train(config: RunConfig) -> dict[str, float]:
     if place:
         batches.restore(place)
     write_manifest(run, config, batches, steps)
-    lines.append(describe(config, program, batches, epoch_steps, steps))
+    lines += describe(config, program, batches, steps)
 
     # ------------------------------------------------------------------ hooks
     first, key = int(state.step), jax.random.key(config.seed + 1)
@@ -166,19 +175,14 @@ def train(config: RunConfig) -> dict[str, float]:
 def _open_data(config: RunConfig, mesh: jax.sharding.Mesh) -> TrainBatches:
     """Checks what can be checked without data, then opens them."""
     data = config.data
-    train_step.check_batch_size(data.batch_size, mesh, config.parallel.micro_batches)
+    multiple = train_step.check_batch_size(data.batch_size, mesh, config.parallel.micro_batches)
     check_vocabulary(data.mixture_or_task_name, data.vocabulary, config.model.vocab_size)
-    return open_batches(data, data.split, config.seed, shuffle=True)
+    return open_batches(data, data.split, config.seed, shuffle=True, multiple_of=multiple)
 
 
-def count_steps(config: RunConfig, epoch_steps: int) -> int:
+def count_steps(config: RunConfig, batches: TrainBatches) -> int:
     """Updates of the whole run."""
-    steps = config.total_steps
-    if steps is None:
-        steps = (config.epochs or 0) * epoch_steps
-    if steps < 1:
-        raise ValueError("nothing to train: give TRAIN_STEPS or TRAIN_EPOCHS, at least 1")
-    return steps
+    return config.total_steps or batches.steps(config.epochs or 0)
 
 
 def _restore(
@@ -204,14 +208,14 @@ def own_hooks(
     """Traces, evaluations and checkpoints, and the hooks of the user."""
     eval_every = config.evaluation.period or epoch_steps
     save_every = config.checkpoint.period or eval_every
+    evaluates = config.evaluation.period != 0
     best_every = eval_every if config.evaluation.best_metric else None
     hooks: list[Hook] = []
     if config.profile_steps:
         hooks.append(run_hooks.Profile(run, *config.profile_steps))
-    hooks += [
-        run_hooks.Evaluate(eval_every, evaluator),
-        run_hooks.Save(save_every, saved, best_every),
-    ]
+    if evaluates:
+        hooks.append(run_hooks.Evaluate(eval_every, evaluator))
+    hooks.append(run_hooks.Save(save_every, saved, best_every))
     return hooks + [run_hooks.Guarded(hook, saved) for hook in config.hooks]
 
 
@@ -296,7 +300,7 @@ def open_monitor(
       shown: Whether to print, besides writing files.
     """
     work = flops.train_flops(
-        config.model, config.data.batch_size, batches.lengths["inputs"], batches.lengths["targets"]
+        config.model, batches.batch_size, batches.lengths["inputs"], batches.lengths["targets"]
     )
     peak = peak or flops.matmul_peak(config.model.dtype) * jax.device_count()
     first = hosts.is_first()
@@ -325,17 +329,13 @@ def write_manifest(run: RunDirectory, config: RunConfig, batches: TrainBatches, 
         )
 
 
-def describe(
-    config: RunConfig, program: Program, batches: TrainBatches, epoch_steps: int, steps: int
-) -> str:
-    """One line on the size of the model and the shape of its food."""
-    rows = config.data.batch_size
-    return (
+def describe(config: RunConfig, program: Program, batches: TrainBatches, steps: int) -> list[str]:
+    """Lines on the size of the model, the shape of its food, and the length of the run."""
+    food = (
         f"{flops.count_params(program.abstract.params) / 1e6:.1f}M parameters "
         f"({config.model.dtype}) on {jax.device_count()} {jax.devices()[0].platform} device(s); "
-        f"{batches.num_examples} examples of {config.data.mixture_or_task_name}, "
-        f"{batches.examples_per_row * rows:.1f} a step in {rows} rows of "
+        f"{batches.num_examples} examples of {config.data.mixture_or_task_name} in rows of "
         f"{batches.lengths['inputs']}/{batches.lengths['targets']} "
-        f"({batches.fill['targets']:.0%} of the target positions filled), "
-        f"{steps} steps, {epoch_steps} an epoch"
+        f"({batches.fill['targets']:.0%} of the target positions filled)"
     )
+    return [food, batches.describe_steps(steps)]

@@ -13,7 +13,6 @@ draw with the first seed. All hooks of a run are called for each seed.
 
 import contextlib
 import dataclasses
-import math
 import operator
 import statistics
 import time
@@ -35,7 +34,7 @@ from fsa_jax.runtime.run_directory import seed_directory
 from fsa_jax.training import hooks as run_hooks
 from fsa_jax.training import loop, restore, train_step
 from fsa_jax.training.checkpoints import Checkpoints
-from fsa_jax.training.evaluator import Evaluator
+from fsa_jax.training.evaluator import Evaluator, settle
 from fsa_jax.training.hooks import Hook, Moment
 from fsa_jax.training.loop import RunConfig
 from fsa_jax.training.monitor import Monitor
@@ -64,7 +63,9 @@ def train_seeds(config: RunConfig, seeds: Sequence[int]) -> dict[int, dict[str, 
     _check(config, seeds)
 
     # ------------------------------------------------------------------ data
+    config = dataclasses.replace(config, evaluation=settle(config.evaluation, config.data))
     feeds = _open_data(config, seeds)
+    config = dataclasses.replace(config, data=config.data.with_rows(feeds[0].batch_size))
     epoch_steps, steps = _count_steps(config, feeds)
 
     # ------------------------------------------------------------------ program
@@ -84,7 +85,7 @@ def train_seeds(config: RunConfig, seeds: Sequence[int]) -> dict[int, dict[str, 
     first, state = int(states[0].step), stacked.stack(states)
     del states
     keys = stacked.put(jnp.stack([jax.random.key(seed + 1) for seed in seeds]))
-    lines.append(loop.describe(config, alone, feeds[0], epoch_steps, steps))
+    lines += loop.describe(config, alone, feeds[0], steps)
     lines.append(f"{len(seeds)} seeds in one program on {stacked.mesh.size} device(s)")
 
     # ------------------------------------------------------------------ hooks
@@ -254,23 +255,24 @@ def _check(config: RunConfig, seeds: Sequence[int]) -> None:
 
 def _open_data(config: RunConfig, seeds: Sequence[int]) -> list[TrainBatches]:
     """The data of each seed, tokenised once."""
-    split, first = config.data.split, seeds[0]
-    feeds = [open_batches(config.data, split, first, shuffle=True)]
-    for seed in seeds[1:]:
-        feeds.append(open_batches(config.data, split, seed, shuffle=True, table=feeds[0].table))
-    return feeds
+    data, split, multiple = config.data, config.data.split, config.parallel.micro_batches
+    first = open_batches(data, split, seeds[0], shuffle=True, multiple_of=multiple)
+    data, table = data.with_rows(first.batch_size), first.table
+    return [
+        first,
+        *(open_batches(data, split, seed, shuffle=True, table=table) for seed in seeds[1:]),
+    ]
 
 
 def _count_steps(config: RunConfig, feeds: Sequence[TrainBatches]) -> tuple[int, int]:
     """Updates of an epoch, and of the whole run; both have to be those of every seed."""
-    rows = config.data.batch_size
-    epochs = {math.ceil(f.num_examples / f.examples_per_row / rows) for f in feeds}
-    if config.total_steps is None and len(epochs) > 1:
+    lengths = {loop.count_steps(config, feed) for feed in feeds}
+    if len(lengths) > 1:
         raise ValueError(
-            f"RANDOM_SEEDS: an epoch of packed rows takes {min(epochs)} to {max(epochs)} steps, by "
-            "seed: give TRAIN_STEPS instead of TRAIN_EPOCHS"
+            f"RANDOM_SEEDS: {config.epochs} epochs of packed rows take {min(lengths)} to "
+            f"{max(lengths)} steps, by seed: give TRAIN_STEPS instead of TRAIN_EPOCHS"
         )
-    return max(epochs), loop.count_steps(config, max(epochs))
+    return feeds[0].steps(1), max(lengths)
 
 
 def _restore(

@@ -46,20 +46,11 @@ class LossConfig:
       z_loss: Factor of the squared log normaliser.
       label_smoothing: Mass taken from the target token.
       chunk: Most target positions, of all rows of a device, whose logits exist at one time.
-      normalizing_factor: What the loss sum is divided by; T5X knows others, here there is one.
     """
 
     z_loss: float = 0.0
     label_smoothing: float = 0.0
     chunk: int = 1024
-    normalizing_factor: str = "NUM_REAL_TARGET_TOKENS"
-
-    def __post_init__(self):
-        if self.normalizing_factor != "NUM_REAL_TARGET_TOKENS":
-            raise ValueError(
-                f"LOSS_NORMALIZING_FACTOR {self.normalizing_factor!r}: this engine divides by "
-                "'NUM_REAL_TARGET_TOKENS' only"
-            )
 
 
 def loss_sums(
@@ -179,14 +170,25 @@ def update(
     return TrainState(state.step + 1, params, opt_state), metrics
 
 
-def check_batch_size(batch_size: int, mesh: Mesh, micro_batches: int) -> None:
-    """Raises ValueError where devices and micro-batches cannot share ``batch_size`` rows."""
+def check_batch_size(batch_size: int | None, mesh: Mesh, micro_batches: int) -> int:
+    """Returns what the rows of a step must be a multiple of.
+
+    Args:
+      batch_size: Rows of a step, where they are decided.
+      mesh: The devices.
+      micro_batches: Parts of a batch that are computed one after the other.
+
+    Raises:
+      ValueError: Devices and micro-batches cannot share the rows.
+    """
     devices = mesh.shape["data"]
-    if batch_size % (devices * micro_batches):
+    multiple = devices * micro_batches
+    if batch_size is not None and batch_size % multiple:
         raise ValueError(
             f"BATCH_SIZE {batch_size} cannot be split over {devices} data-parallel devices and "
-            f"{micro_batches} micro-batches: make it a multiple of {devices * micro_batches}"
+            f"{micro_batches} micro-batches: make it a multiple of {multiple}"
         )
+    return multiple
 
 
 @dataclasses.dataclass(frozen=True)

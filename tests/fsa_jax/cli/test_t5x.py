@@ -18,7 +18,7 @@ from flax import traverse_util
 from flax.linen import meta
 from gin import config_parser
 
-from fsa_jax.cli import t5x_paths
+from fsa_jax.cli import t5x_settings
 from fsa_jax.model import network, partitioning
 from fsa_jax.training import checkpoints, optimizers, schedules, train_step
 
@@ -167,13 +167,16 @@ def test_five_updates_through_optax_wrapper_are_ours(t5x, their_model, params):
 # ---- the gin files --------------------------------------------------------------------------
 
 GIN = pathlib.Path(__file__).parents[3] / "gin"
-TWINS = sorted(
+PARTS = sorted(
     p.relative_to(GIN) for part in ("models", "runs") for p in (GIN / part).glob("*.gin")
 )
+TWINS = sorted(p.relative_to(GIN / "t5x") for p in (GIN / "t5x").rglob("*.gin"))
 # What T5X cannot do as the built-in engine does, or needs spelt out; each file's header says so.
 OWN_VALUES = {
-    "runs/pretrain.gin": {"TRAIN_STEPS"},
-    "runs/finetune.gin": {"TRAIN_STEPS", "EVAL_PERIOD", "TASK_FEATURE_LENGTHS", "KEEP_CHECKPOINTS"},
+    "runs/pretrain.gin": {"TRAIN_STEPS", "TRAIN_EPOCHS", "EXAMPLES_PER_BATCH", "BATCH_SIZE"},
+    "runs/finetune.gin": {
+        *("TRAIN_STEPS", "TRAIN_EPOCHS", "EVAL_PERIOD", "TASK_FEATURE_LENGTHS", "KEEP_CHECKPOINTS")
+    },
     "runs/eval.gin": set(),
     "runs/infer.gin": set(),
 }
@@ -198,20 +201,48 @@ def bindings(path):
     return found
 
 
-def test_every_model_and_run_file_has_a_twin_for_t5x():
-    assert TWINS
-    missing = [str(path) for path in TWINS if not (GIN / "t5x" / path).is_file()]
-    assert not missing, f"write gin/t5x twins, or T5X would silently read ours: {missing}"
+def imports_the_engine(path):
+    """Whether a gin file names what one engine alone has: any module but the tasks' own."""
+    statements = config_parser.ConfigParser((GIN / path).read_text(), _Reader())
+    modules = [s.module for s in statements if isinstance(s, config_parser.ImportStatement)]
+    return any(not module.startswith(("__gin__", "tasks")) for module in modules)
 
 
-@pytest.mark.parametrize("path", [p for p in TWINS if p.parts[0] == "models"], ids=str)
-def test_model_twins_hold_the_same_numbers(path):
-    ours, theirs = bindings(GIN / path), bindings(GIN / "t5x" / path)
-    not_in_t5x = {"network.T5Config.scan_layers", "network.T5Config.remat_policy", "MODEL"}
-    only_t5x = {"network.T5Config.float32_attention_logits"}
-    assert {k: v for k, v in ours.items() if k not in not_in_t5x} == {
-        k: v for k, v in theirs.items() if k not in only_t5x
+def test_what_names_an_engine_has_a_twin_for_t5x_and_nothing_else_has():
+    needed = [path for path in PARTS if imports_the_engine(path)]
+    assert len(needed) == 5
+    assert needed == TWINS, (
+        "T5X reads gin/t5x first, then gin: a file without an engine serves both"
+    )
+
+
+def test_each_number_of_a_size_stands_once():
+    sizes = [path for path in PARTS if "EMB_DIM" in bindings(GIN / path)]
+    assert len(sizes) == 11
+    for path in sizes:
+        text = (GIN / path).read_text()
+        assert "import" not in text
+        assert {"EMB_DIM", "NUM_HEADS", "HEAD_DIM", "MLP_DIM", "NUM_LAYERS"} <= set(
+            bindings(GIN / path)
+        )
+    elsewhere = [path for path in PARTS if path not in sizes]
+    numbers = {"EMB_DIM", "NUM_HEADS", "HEAD_DIM", "MLP_DIM", "NUM_LAYERS"}
+    assert not [path for path in elsewhere if numbers & set(bindings(GIN / path))]
+
+
+def test_the_network_twins_hand_on_the_same_numbers():
+    ours, theirs = (bindings(GIN / part / "models/network.gin") for part in (".", "t5x"))
+    ours, theirs = (
+        {key: value for key, value in found.items() if key.startswith("network.T5Config.")}
+        for found in (ours, theirs)
+    )
+    assert {ours.pop(f"network.T5Config.{name}") for name in ("scan_layers", "remat_policy")} == {
+        "%SCAN_LAYERS",
+        "%REMAT_POLICY",
     }
+    assert theirs.pop("network.T5Config.float32_attention_logits") is True
+    assert ours == theirs
+    assert all(str(value).startswith("%") for value in ours.values())
 
 
 @pytest.mark.parametrize("path", [p for p in TWINS if p.parts[0] == "runs"], ids=str)
@@ -226,29 +257,40 @@ def test_run_twins_have_the_same_macros_optimizers_and_schedules(path):
     assert numbers <= shared
 
 
+def test_t5x_is_given_no_epochs_and_no_examples_a_batch():
+    assert t5x_settings.steps(4) == 4
+    with pytest.raises(ValueError, match=r"TRAIN_EPOCHS=10: T5X does not know it; give TRAIN_ST"):
+        t5x_settings.steps(4, epochs=10)
+    with pytest.raises(ValueError, match=r"EXAMPLES_PER_BATCH=100: .* give BATCH_SIZE \(rows\)"):
+        t5x_settings.steps(4, examples_per_batch=100)
+
+
 def test_paths_become_absolute_and_run_directories_checkpoints(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert t5x_paths.folder("runs/x") == str(tmp_path / "runs/x")
-    assert t5x_paths.folder("gs://bucket/x") == "gs://bucket/x"
-    assert t5x_paths.checkpoint(None) is None
+    assert t5x_settings.folder("runs/x") == str(tmp_path / "runs/x")
+    assert t5x_settings.folder("gs://bucket/x") == "gs://bucket/x"
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert t5x_settings.folder("~/x") == str(tmp_path / "home/x")
+    assert t5x_settings.checkpoint(None) is None
     for step in (5, 10):
         (tmp_path / f"run/checkpoint_{step}/state").mkdir(parents=True)
+        (tmp_path / f"run/checkpoint_{step}/state/_METADATA").touch()
     newest = str(tmp_path / "run/checkpoint_10")
-    assert t5x_paths.checkpoint("run") == newest
-    assert t5x_paths.checkpoint(newest) == newest
+    assert t5x_settings.checkpoint("run") == newest
+    assert t5x_settings.checkpoint(newest) == newest
     with pytest.raises(FileNotFoundError, match="absent"):
-        t5x_paths.checkpoint("absent")
+        t5x_settings.checkpoint("absent")
     (tmp_path / "hf").mkdir()
     (tmp_path / "hf/config.json").write_text("{}")
     with pytest.raises(ValueError, match="T5X cannot read"):
-        t5x_paths.checkpoint("hf")
+        t5x_settings.checkpoint("hf")
 
 
 # ---- T5X's own command on our experiment files ----------------------------------------------
 
 TINY = [
     "--gin_file=models/tiny.gin",
-    "--gin.network.T5Config.vocab_size=1152",
+    "--gin.VOCAB_SIZE=1152",
     "--gin.network.T5Config.emb_dim=16",
 ]
 SHORT = ["--gin.BATCH_SIZE=4", "--gin.EVAL_STEPS=1"]
@@ -323,10 +365,11 @@ def distilled(world, tmp_path_factory):
 @pytest.fixture
 def program():
     """The built-in engine on the model of ``TINY``, with the optimizer of distillation."""
+    macros = bindings(GIN / "models/t5.gin") | bindings(GIN / "models/tiny.gin")
     numbers = {
-        key.removeprefix("network.T5Config."): value
-        for key, value in bindings(GIN / "models/tiny.gin").items()
-        if isinstance(value, int | tuple)
+        key.removeprefix("network.T5Config."): macros.get(value[1:], value)
+        for key, value in bindings(GIN / "models/network.gin").items()
+        if key.startswith("network.T5Config.") and value != "%DROPOUT_RATE"
     }
     tiny = network.T5Config(**numbers | {"vocab_size": 1152, "emb_dim": 16})
     schedule = schedules.cosine(3e-3, steps=4, floor=1e-5)

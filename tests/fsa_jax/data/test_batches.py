@@ -8,7 +8,7 @@ import pytest
 import seqio
 import tensorflow as tf
 
-from fsa_jax.data.batches import TrainBatches
+from fsa_jax.data.batches import DataConfig, TrainBatches, open_batches
 from fsa_jax.data.prefetch import prefetch_to_device
 
 LENGTHS = {"inputs": 32, "targets": 48}
@@ -182,7 +182,68 @@ def test_info_counts_what_the_batch_holds():
     assert all(0 <= v < 2**53 and isinstance(v, int) for v in info.state.values())
 
 
-def test_fill_and_examples_per_row_describe_the_first_window():
+@pytest.mark.parametrize("name", ["feed_a", "feed_sum", "feed_half"])
+@pytest.mark.parametrize(("wanted", "multiple"), [(20, 1), (40, 4), (100, 1), (7, 1)])
+def test_rows_are_chosen_for_the_examples_of_a_step(name, wanted, multiple):
+    source = batches(name, batch_size=None, examples_per_batch=wanted, multiple_of=multiple)
+    assert source.batch_size % multiple == 0
+    seen = [info.examples for _, info in take(source, 4 * source.steps(1))]
+    # As near as whole rows allow: half a multiple of rows, and the packing's own spread.
+    slack = multiple * source.examples_per_row / 2 + 0.05 * wanted
+    assert abs(np.mean(seen) - wanted) <= slack
+    assert np.mean(seen) == pytest.approx(source.examples_per_step, rel=0.05)
+
+
+def test_unpacked_rows_are_examples():
+    assert batches(batch_size=None, pack=False, examples_per_batch=100).batch_size == 100
+    assert batches(batch_size=None, pack=False, examples_per_batch=3, multiple_of=8).batch_size == 8
+
+
+@pytest.mark.parametrize("epochs", [1, 10, 0.5])
+def test_steps_are_epochs_of_the_mixture(epochs):
+    source = batches(batch_size=None, examples_per_batch=20)
+    seen = sum(info.examples for _, info in take(source, source.steps(epochs)))
+    assert seen == pytest.approx(epochs * 400, rel=0.05)
+    line = source.describe_steps(source.steps(epochs))
+    assert f"{source.steps(epochs)} steps of {source.examples_per_step:.1f} examples" in line
+    assert "were asked for" not in line
+
+
+def test_rows_that_cannot_make_the_examples_say_so():
+    line = batches(batch_size=None, examples_per_batch=20, multiple_of=32).describe_steps(5)
+    assert "20 examples a step were asked for, but rows come in multiples of 32" in line
+
+
+def test_chosen_rows_lie_in_the_batches_of_every_host():
+    data = DataConfig("feed_sum", LENGTHS, examples_per_batch=20)
+    source = open_batches(data, "train", 7, shuffle=True, multiple_of=2)
+    ((batch, _),) = take(source, 1)
+    assert batch["decoder_target_tokens"].shape == (source.batch_size, 48)
+    decided = data.with_rows(source.batch_size)
+    assert (decided.batch_size, decided.examples_per_batch) == (source.batch_size, None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({}, "neither is given"),
+        ({"batch_size": 8, "examples_per_batch": 100}, "8 and 100 are given"),
+        ({"batch_size": 0}, "BATCH_SIZE is 0"),
+        ({"examples_per_batch": -1}, "EXAMPLES_PER_BATCH is -1"),
+    ],
+)
+def test_rows_or_examples_are_said_once(settings, message):
+    with pytest.raises(ValueError, match=message):
+        DataConfig("feed_sum", LENGTHS, **settings)
+
+
+def test_without_data_rows_are_taken_for_the_longest_examples():
+    assert DataConfig("x", LENGTHS, examples_per_batch=100).assumed_rows(8) == 56
+    assert DataConfig("x", LENGTHS, pack=False, examples_per_batch=100).assumed_rows(1) == 100
+    assert DataConfig("x", LENGTHS, batch_size=4).assumed_rows(4) == 4
+
+
+def test_fill_and_examples_per_row_describe_the_first_epoch():
     finite = batches("feed_a", window=300, num_epochs=1, batch_size=1)
     rows = list(finite)
     positions = len(rows) * LENGTHS["targets"]

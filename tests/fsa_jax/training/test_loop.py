@@ -275,12 +275,133 @@ def test_profile_steps_leave_a_trace(tmp_path, echo_task):
     ("settings", "message"),
     [
         ({"total_steps": None}, "TRAIN_STEPS or TRAIN_EPOCHS"),
+        ({"total_steps": 0}, "TRAIN_STEPS is 0"),
+        ({"total_steps": 3, "epochs": 2}, "TRAIN_STEPS=3 and TRAIN_EPOCHS=2 are both given"),
+        ({"total_steps": None, "epochs": 0}, "TRAIN_EPOCHS is 0"),
         ({"parallel": config.ParallelConfig(micro_batches=2)}, "multiple of 16"),
     ],
 )
 def test_settings_that_do_not_fit_end_in_one_line(tmp_path, echo_task, settings, message):
     with pytest.raises(ValueError, match=message):
         run(tmp_path, echo_task, **settings)
+
+
+def test_epochs_and_examples_become_steps_and_rows_that_are_printed(tmp_path, echo_task, capsys):
+    data = batches.DataConfig(echo_task, {"inputs": 32, "targets": 24}, examples_per_batch=16)
+    run(tmp_path, echo_task, data=data, total_steps=None, epochs=2)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "epochs of" in line]
+    # Eight devices: rows of two or three examples come in eights.
+    steps, mean = line.split("] ")[-1].split(" steps of ")
+    steps, mean = int(steps.split()[-1]), float(mean.split()[0])
+    assert steps == round(2 * 48 / mean)
+    assert (tmp_path / f"checkpoint_{steps}").is_dir()
+
+
+# ---- what a run needs later is checked before its first step ---------------------------------
+
+
+def _source(splits):
+    def read(split, shuffle_files=False, seed=None):
+        return _examples("train" if split == "train" else "test").take(splits[split])
+
+    return seqio.FunctionDataSource(read, splits=tuple(splits), num_input_examples=splits)
+
+
+@pytest.fixture
+def task_of():
+    """``task_of(train=8, test=4)`` registers a task with these splits."""
+    added = []
+
+    def add(metrics=True, **splits):
+        name = "splits_" + "_".join(splits) + f"_{len(added)}"
+        seqio.TaskRegistry.add(
+            name,
+            source=_source(splits),
+            preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
+            output_features=FEATURES,
+            metric_fns=[_exact] if metrics else [],
+        )
+        added.append(name)
+        return name
+
+    yield add
+    for name in added:
+        seqio.TaskRegistry.remove(name)
+
+
+FINAL = ("test", "test_original", "test_hard")
+
+
+def fine_tune(folder, task, period=3, split="validation", final=FINAL, **more):
+    evaluation = config.EvaluationConfig(
+        period=period,
+        split=split,
+        metrics=True,
+        decoding=search.DecodingConfig(max_length=8),
+        best_metric="f1",
+        final_splits=final,
+    )
+    return run(folder, task, steps=3, packed=False, evaluation=evaluation, **more)
+
+
+@pytest.mark.parametrize(
+    ("splits", "scored"),
+    [
+        ({"test": 4}, {"test"}),
+        ({"test": 4, "test_hard": 2, "unseen": 3}, {"test", "test_hard"}),
+        ({}, set()),
+    ],
+)
+def test_of_the_final_splits_those_that_there_are_are_scored(tmp_path, task_of, splits, scored):
+    results = fine_tune(tmp_path, task_of(train=8, validation=4, **splits))
+    assert {name.split("/")[0] for name in results if "/" in name} == scored
+
+
+@pytest.mark.parametrize(
+    ("splits", "settings", "message"),
+    [
+        ({"test": 4}, {}, "no split 'validation'; it has train, test: .*EVAL_PERIOD=0"),
+        ({"validation": 4, "test": 4}, {"split": "validatoin"}, "did you mean validation"),
+        ({"validation": 4, "test": 4}, {"final": ("tset",)}, "none of the splits tset of FINAL_SP"),
+        ({"validation": 0, "test": 4}, {}, "'validation' of task .* holds no examples"),
+        ({"validation": 4, "test": 0}, {}, "'test' of task .* holds no examples"),
+    ],
+)
+def test_splits_that_are_missing_later_are_told_before_anything_is_built(
+    tmp_path, task_of, splits, settings, message
+):
+    with pytest.raises(ValueError, match=message) as error:
+        fine_tune(tmp_path / "run", task_of(train=8, **splits), **settings)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_task_without_validation_trains_without_evaluation(tmp_path, task_of):
+    results = fine_tune(tmp_path, task_of(train=8, test=4), period=0)
+    assert set(results) == {"test/f1"}
+    assert (tmp_path / "checkpoint_3").is_dir()
+    assert not (tmp_path / "training_eval").exists()
+    assert not run(
+        tmp_path / "packed",
+        task_of(metrics=False, train=8),
+        steps=2,
+        evaluation=config.EvaluationConfig(period=0),
+    )
+
+
+def test_an_evaluation_that_does_not_fit_its_rows_is_told_before_the_first_step(
+    tmp_path, task_of, capsys
+):
+    name = task_of(train=48, validation=4)  # those of two digits are the longer ones
+    lengths = {"inputs": 7, "targets": 24}
+    with pytest.raises(ValueError, match=r"has 8 inputs tokens, but TASK_FEATURE_LENGTHS"):
+        run(
+            tmp_path,
+            name,
+            data=batches.DataConfig(name, lengths, 8, split="validation"),
+            evaluation=config.EvaluationConfig(split="train"),
+        )
+    assert "first step" not in capsys.readouterr().out
 
 
 def test_vocabulary_larger_than_the_embedding_is_refused(tmp_path, echo_task):

@@ -1,7 +1,10 @@
-"""Paths for T5X's gin files (``gin/t5x``): absolute, and checkpoints found in run directories.
+"""Settings for T5X's gin files (``gin/t5x``): what T5X itself would take in another way, or ignore.
 
-T5X crashes at its first save in a relative folder, and takes the path of one checkpoint only.
+T5X crashes at its first save in a relative folder, takes the path of one checkpoint only, and knows
+neither epochs nor examples a batch.
 """
+
+import os
 
 from etils import epath
 
@@ -14,7 +17,7 @@ def folder(path: str) -> str:
     Args:
       path: Any path or URL.
     """
-    return str(absolute(path))
+    return str(absolute(os.path.expanduser(path)))
 
 
 def checkpoint(path: str | None) -> str | None:
@@ -32,6 +35,7 @@ def checkpoint(path: str | None) -> str | None:
     """
     if path is None:
         return None
+    path = os.path.expanduser(path)
     source = epath.Path(path)
     if source.suffix == ".safetensors" or (source / "config.json").is_file():
         raise ValueError(
@@ -40,3 +44,25 @@ def checkpoint(path: str | None) -> str | None:
             "TRAIN_STEPS=1"
         )
     return str(find_checkpoint(path)[0])
+
+
+def steps(total: int, epochs: float | None = None, examples_per_batch: int | None = None) -> int:
+    """Returns the number of updates, and refuses what T5X would silently ignore.
+
+    Args:
+      total: The updates, TRAIN_STEPS.
+      epochs: TRAIN_EPOCHS.
+      examples_per_batch: EXAMPLES_PER_BATCH.
+
+    Raises:
+      ValueError: Epochs or examples a batch are given.
+    """
+    for name, value, instead in (
+        ("TRAIN_EPOCHS", epochs, "TRAIN_STEPS"),
+        ("EXAMPLES_PER_BATCH", examples_per_batch, "BATCH_SIZE (rows)"),
+    ):
+        if value is not None:
+            raise ValueError(
+                f"{name}={value}: T5X does not know it; give {instead} instead, and {name}=None"
+            )
+    return total
