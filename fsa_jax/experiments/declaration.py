@@ -121,11 +121,17 @@ class Experiment:
         return tuple((task, subset) for task in self.tasks for subset in self.subsets)
 
     def baseline_of(self, system: System) -> System | None:
-        """Returns what a system is compared with: the baseline at the same place, else its only."""
+        """Returns what a system is compared with: the baseline of its own size, fraction, ….
+
+        Those fields count that the baseline's ``for_each`` varies. None for the baseline itself.
+        """
         found = [other for other in self.systems if other.series == self.baseline]
-        same = [other for other in found if all(system.x.get(k) == v for k, v in other.x.items())]
-        chosen = same or (found if len(found) == 1 else [])
-        return None if not chosen or chosen[0].name == system.name else chosen[0]
+        same = [
+            other
+            for other in found
+            if all(getattr(system, field) == value for field, value in other.x.items())
+        ]
+        return same[0] if same and system.series != self.baseline else None
 
 
 _EXPERIMENT_KEYS = {field.name for field in dataclasses.fields(Experiment)} - {"name"} | {

@@ -74,12 +74,24 @@ def _draw_lines(axis: Any, table: Table, panel: str, title: str) -> None:
             axis.plot(
                 *zip(*known, strict=True), "D", mfc="none", color=colour, label=f"{name}, paper"
             )
+    base = _baseline_elsewhere(table, panel)
+    if base is not None and base.average.mean is not None:
+        axis.axhline(base.average.mean, color="#777", ls="--", lw=1, label=base.system.series)
     if field in _LOG_FIELDS:
         axis.set_xscale("log")
     axis.set_xticks(list(places.values()), [_label(field, value) for value in places])
     axis.minorticks_off()
     axis.set(xlabel=title, ylabel=f"average {_metric(table)} (%)")
     _finish(axis)
+
+
+def _baseline_elsewhere(table: Table, panel: str) -> Row | None:
+    """The one baseline of a whole panel that has no point in it; None where there is no such."""
+    bases = [table.plan.experiment.baseline_of(row.system) for row in _panel(table, panel)]
+    names = {base.name for base in bases if base is not None and base.panel != panel}
+    if len(names) != 1 or None in bases:
+        return None
+    return next(row for row in table.rows if row.system.name in names)
 
 
 def _places(systems: Sequence[System], field: str) -> dict[Any, float]:
@@ -132,36 +144,31 @@ def _colours(count: int) -> list[str]:
     return [_COLOURS[i % len(_COLOURS)] for i in range(count)]
 
 
-def draw_curves(table: Table) -> bytes | None:
-    """Training losses: one panel for pretraining, one for each task; None before the first step."""
+def draw_curves(table: Table) -> dict[str, bytes]:
+    """Training losses: a picture of pretraining, and one for each task; only of what has begun."""
     panels: dict[str, list[Stage]] = {}
     for stage in table.plan.stages:
         if stage.kind in ("pretrain", "finetune"):
             panels.setdefault(stage.task or "pretraining", []).append(stage)
     curves = {title: list(_curves(stages)) for title, stages in panels.items()}
-    curves = {title: found for title, found in curves.items() if found}
-    if not curves:
-        return None
+    return {title: _draw_curves(title, found) for title, found in curves.items() if found}
+
+
+def _draw_curves(title: str, found: Sequence[tuple[str, list[tuple[int, float]]]]) -> bytes:
     import matplotlib
 
     matplotlib.use("agg")
     from matplotlib import pyplot
 
-    columns = min(3, len(curves))
-    lines = -(-len(curves) // columns)
-    size = (4.4 * columns, 3.2 * lines)
-    figure, axes = pyplot.subplots(lines, columns, figsize=size, squeeze=False)
-    for axis in axes.flat[len(curves) :]:
-        axis.set_visible(False)
-    for axis, (title, found) in zip(axes.flat, curves.items(), strict=False):
-        for colour, (name, points) in zip(_colours(len(found)), found, strict=True):
-            label = name if len(found) <= _MOST_LABELS else None
-            axis.plot(*zip(*points, strict=True), color=colour, lw=1.1, alpha=0.8, label=label)
-        axis.set(title=title, xlabel="step", ylabel="nats per target token")
-        axis.set_ylim(bottom=0)
-        _finish(axis)
-        if axis.get_legend():
-            axis.legend(fontsize=6, frameon=False)
+    figure, axis = pyplot.subplots(figsize=(4.8, 3.4))
+    for colour, (name, points) in zip(_colours(len(found)), found, strict=True):
+        label = name if len(found) <= _MOST_LABELS else None
+        axis.plot(*zip(*points, strict=True), color=colour, lw=1.1, alpha=0.8, label=label)
+    axis.set(title=title, xlabel="step", ylabel="nats per target token")
+    axis.set_ylim(bottom=0)
+    _finish(axis)
+    if axis.get_legend():
+        axis.legend(fontsize=6, frameon=False)
     return _png(figure)
 
 

@@ -4,7 +4,7 @@ import base64
 import datetime
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fsa_jax.experiments.report import text
@@ -30,13 +30,13 @@ _CONTROLS = """
 """
 
 
-def html_page(table: Table, picture: bytes, curves: bytes | None) -> str:
+def html_page(table: Table, picture: bytes, curves: Mapping[str, bytes]) -> str:
     """The page.
 
     Args:
       table: The experiment's results.
       picture: Its figure, PNG.
-      curves: The training curves, PNG.
+      curves: The training curves, PNG by title.
     """
     plan = table.plan
     parts = [
@@ -51,7 +51,7 @@ def html_page(table: Table, picture: bytes, curves: bytes | None) -> str:
         *(f"<p class='soft'>{html.escape(note)}</p>" for note in table.notes),
         _reasons(table),
         "<h2>Figure</h2>" + _image(picture, plan.experiment.title),
-        "<h2>Training loss</h2>" + _image(curves, "Training loss by step") if curves else "",
+        _curves(curves),
         _browser(table),
         "</body></html>",
     ]
@@ -120,8 +120,15 @@ def _reasons(table: Table) -> str:
     return f"<details><summary>Why cells are empty</summary><ul class='soft'>{lines}</ul></details>"
 
 
-def _image(data: bytes | None, description: str) -> str:
-    encoded = base64.b64encode(data or b"").decode()
+def _curves(curves: Mapping[str, bytes]) -> str:
+    if not curves:
+        return ""
+    images = "".join(_image(data, f"loss of {title} by step") for title, data in curves.items())
+    return f"<h2>Training loss</h2><div class='plots'>{images}</div>"
+
+
+def _image(data: bytes, description: str) -> str:
+    encoded = base64.b64encode(data).decode()
     source = f"data:image/png;base64,{encoded}"
     return f"<figure><img alt='{html.escape(description, quote=True)}' src='{source}'></figure>"
 

@@ -111,6 +111,12 @@ def test_for_each_makes_a_system_of_each_value(declare):
     assert found.baseline_of(found.systems[0]) is None
 
 
+def test_baseline_of_a_line_over_reviews_is_that_of_its_size():
+    found = declaration.load("figure4", SIZES)
+    line = next(system for system in found.systems if "reviews" in system.x)
+    assert found.baseline_of(line).name == "not distilled size=base"
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -79,7 +79,7 @@ def test_reports_hold_the_table_and_the_page_needs_nothing_else(reported, tmp_pa
     page.feed(path.read_text())
     assert not page.open
     assert all(source.startswith("data:image/png") for source in page.sources)
-    assert len(page.sources) == 2  # the figure and the training curves
+    assert len(page.sources) == 3  # the figure, the losses of pretraining and of the task
     assert "@import" not in path.read_text()
     mean = table.rows[1].cells["tsa_rest14", "all"].mean
     assert f"{mean:.2f}" in page.cells
