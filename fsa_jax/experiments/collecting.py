@@ -28,10 +28,10 @@ def collect(answers: Answers, plan: Plan, store: Store) -> bool:
     Raises:
       ValueError: A prediction file is broken, or the cell has another value of the same origin.
     """
-    key, data, code = origin(answers, plan)
+    source = key, data, code = origin(answers, plan)
     name, system = plan.experiment.name, answers.system.name
     files = list(_files(answers))
-    if files and not store.has(name, system, answers.task, key, code):
+    if files and not store.has(name, system, answers.task, source):
         rows: list[Result] = []
         for seed, step, file, folder in files:
             cell = (name, system, answers.task, TEST)

@@ -159,14 +159,20 @@ class Store:
         with self._connection() as connection:
             return [Result(*row) for row in connection.execute(query, values)]
 
-    def has(self, experiment: str, system: str, task: str, config_key: str, origin: str) -> bool:
-        """Whether a system's scores on a task are there, of this configuration and code version."""
-        query = (
-            "SELECT 1 FROM results WHERE experiment = ? AND system = ? AND task = ? "
-            "AND config_key = ? AND code_version = ? LIMIT 1"
-        )
+    def has(self, experiment: str, system: str, task: str, origin: tuple[str, str, str]) -> bool:
+        """Whether a system's scores on a task are there, of this origin.
+
+        Args:
+          experiment: Whose scores.
+          system: Its system.
+          task: On which task.
+          origin: Configuration key, data fingerprint and code version.
+        """
+        cell = ("experiment", "system", "task", *_ORIGIN)
+        where = " AND ".join(f"{name} = ?" for name in cell)
+        query = f"SELECT 1 FROM results WHERE {where} LIMIT 1"
         with self._connection() as connection:
-            found = connection.execute(query, (experiment, system, task, config_key, origin))
+            found = connection.execute(query, (experiment, system, task, *origin))
             return found.fetchone() is not None
 
     def export(self, folder: Path) -> tuple[Path, Path]:

@@ -36,8 +36,9 @@ def test_rows_come_back_and_the_same_row_twice_is_one(tmp_path):
     store.write([later])
     assert store.read("table4") == [ROW, other]
     assert store.read("table5") == []
-    assert store.has("table4", "T5-base", "tsa_rest14", "key", "0.1+abc")
-    assert not store.has("table4", "T5-base", "tsa_rest14", "key", "0.2")
+    assert store.has("table4", "T5-base", "tsa_rest14", ("key", "data", "0.1+abc"))
+    for origin in (("key", "data", "0.2"), ("key", "others", "0.1+abc"), ("x", "data", "0.1+abc")):
+        assert not store.has("table4", "T5-base", "tsa_rest14", origin)
 
 
 def test_second_writer_of_a_cell_is_refused_and_writes_nothing(tmp_path):

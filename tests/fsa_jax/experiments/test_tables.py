@@ -82,6 +82,15 @@ def test_other_code_is_marked_and_never_averaged(filled):
     assert any(note.startswith("†") for note in table.notes)
 
 
+def test_other_data_is_marked(filled):
+    plan, store = filled
+    rows = [dataclasses.replace(row, data_fingerprint="before") for row in store.read()]
+    table = make_table(plan, rows)
+    assert {cell.marks for row in table.rows for cell in row.cells.values()} == {"‡"}
+    assert table.rows[1].difference.mean is not None  # of the same data as its baseline
+    assert [note[0] for note in table.notes] == ["‡"]
+
+
 def test_other_configuration_does_not_count(filled):
     plan, store = filled
     rows = [dataclasses.replace(row, config_key="before") for row in store.read()]
