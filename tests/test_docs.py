@@ -278,14 +278,17 @@ def test_the_optimizer_hook_and_size_shown_train(
         corpus_writer(data_dir, "lexicon", "anl", domain, {"train": rows, "validation": rows[:4]})
     heading = "How to add an optimizer, a hook, a size"
     shown(heading, "mine.py")
+    shown(heading, "mini.gin")
     shown(heading, "mine.gin")
+    # As in a folder where somebody has trained before, with PYTHONPATH=.
+    (tmp_path / "runs").mkdir()
     command = blocks(section(CONTRIBUTING, heading), "sh")[0].replace(
         "TRAIN_STEPS=1000", "TRAIN_STEPS=4"
     )
     variable, program, *words = shlex.split(command)
     assert (variable, program) == ("PYTHONPATH=.", "t5x")
     small = ["--gin.BATCH_SIZE=8", "--gin.TASK_FEATURE_LENGTHS={'inputs': 16, 'targets': 16}"]
-    small += ["--gin.T5Config.vocab_size=512", "--gin.LOG_PERIOD=2"]
+    small += ["--gin.VOCAB_SIZE=512", "--gin.LOG_PERIOD=2"]
     # This process is set up already, for all tests.
     monkeypatch.setattr(process, "set_up", lambda: None)
     gin.clear_config()
@@ -295,13 +298,10 @@ def test_the_optimizer_hook_and_size_shown_train(
     run = RunDirectory("runs/mine")
     assert run.status() == Status("finished", 4, 4)
     manifest = run.manifest()
-    assert (manifest["model"]["num_encoder_layers"], manifest["model"]["num_decoder_layers"]) == (
-        2,
-        1,
-    )
-    assert manifest["model"]["mlp_dim"] == 192
+    sizes = ("emb_dim", "mlp_dim", "num_encoder_layers", "num_decoder_layers")
+    assert [manifest["model"][name] for name in sizes] == [64, 192, 1, 1]
     average = np.load(run.path / "average_4.npz")
-    assert average["decoder/layers_0/mlp/wi/kernel"].shape == (128, 192)
+    assert average["decoder/layers_0/mlp/wi/kernel"].shape == (64, 192)
     assert all(np.isfinite(average[name]).all() for name in average.files)
     state = json.loads((run.path / "checkpoint_4" / "state" / "_METADATA").read_text())
     assert "('state', 'param_states', 'lion', 'count')" in state["tree_metadata"]

@@ -150,7 +150,14 @@ def load(files: Sequence[str], bindings: Sequence[str], search_paths: Sequence[s
             gin.parse_config_files_and_bindings(
                 [copies.write(path) for path in found.files], found.bindings
             )
-        except (ValueError, TypeError, AttributeError, ImportError, SyntaxError) as error:
+        except (
+            ValueError,
+            TypeError,
+            NameError,
+            AttributeError,
+            ImportError,
+            SyntaxError,
+        ) as error:
             message = first_line(error)
             for copy, original in copies.originals.items():
                 message = message.replace(copy, original)

@@ -214,6 +214,16 @@ def test_faults_of_gin_name_the_users_own_file(tmp_path):
         load(str(own), "--gin.MODEL_DIR=x")
 
 
+def test_a_module_that_was_not_imported_is_named(tmp_path):
+    own = tmp_path / "mine.gin"
+    own.write_text(
+        "from __gin__ import dynamic_registration\nfrom fsa_jax.training import loop\n"
+        "include 'distill_anl_rw.gin'\nschedules.cosine.peak = 1e-3\n"
+    )
+    with pytest.raises(ValueError, match=r"'schedules' was not provided by an import .*mine\.gin"):
+        load(str(own), "--gin.MODEL_DIR=x")
+
+
 def test_the_last_size_holds_whole():
     load("distill_anl_rw.gin", "--gin.MODEL_DIR=x")
     assert not gin.get_configurable(network.T5Config)().scan_layers
