@@ -49,8 +49,8 @@ def watcher(teacher: object, every: float | None = None) -> Iterator[Watcher]:
     On a terminal the line is redrawn; in a log there is one each half minute.
 
     Args:
-        teacher: whose number of requests at once is shown, if it adapts one.
-        every: seconds between updates; 0.25 on a terminal and 30 elsewhere where None.
+        teacher: Whose number of requests at once is shown, if it adapts one.
+        every: Seconds between updates; 0.25 on a terminal and 30 elsewhere where None.
     """
     console = rich.console.Console(stderr=True)
     live = rich.live.Live(console=console, auto_refresh=False) if console.is_terminal else None

@@ -26,13 +26,13 @@ class Estimate:
     """What a run would ask.
 
     Attributes:
-        requests: requests without a final row.
-        kept: requests that earlier runs ended.
-        prompt_tokens: of all requests together; exact with a tokenizer, else by length.
-        completion_tokens: lowest and highest guess, of all requests together.
-        cost: lowest and highest guess in US dollars, or None where no price is known.
-        seconds: lowest and highest guess, or None for a teacher whose speed is not known.
-        examples: the first rendered prompts with their tokens.
+        requests: Requests without a final row.
+        kept: Requests that earlier runs ended.
+        prompt_tokens: Of all requests together; exact with a tokenizer, else by length.
+        completion_tokens: Lowest and highest guess, of all requests together.
+        cost: Lowest and highest guess in US dollars, or None where no price is known.
+        seconds: Lowest and highest guess, or None for a teacher whose speed is not known.
+        examples: The first rendered prompts with their tokens.
     """
 
     requests: int = 0
@@ -79,11 +79,11 @@ def estimate(
     """Goes through the requests of a shard as a run would.
 
     Args:
-        options: what would be done.
-        spec: who would answer.
-        price: of tokens, or None.
-        concurrency: requests at once.
-        tokenizer: see ``token_counter``.
+        options: What would be done.
+        spec: Who would answer.
+        price: Of tokens, or None.
+        concurrency: Requests at once.
+        tokenizer: See ``token_counter``.
     """
     count = token_counter(tokenizer)
     done = options.files.statuses()

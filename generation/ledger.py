@@ -32,9 +32,9 @@ def request_key(review_id: str, messages: list[dict[str, str]], identity: str) -
     """Returns the key of a request: sha256 over all that decides its answer.
 
     Args:
-        review_id: of the review.
-        messages: the rendered chat messages.
-        identity: canonical text of prompt version, model, revision, sampling parameters and backend
+        review_id: Of the review.
+        messages: The rendered chat messages.
+        identity: Canonical text of prompt version, model, revision, sampling parameters and backend
             (see ``teachers.base.identity``).
     """
     parts = [identity, review_id]
@@ -64,13 +64,13 @@ def rows(path: Path, bad: collections.Counter[str] | None = None) -> Iterator[Le
     A key may come again, and its last row counts.
 
     Args:
-        path: the ledger.
-        bad: if given, lines that are no rows are counted in it, as ``torn`` (the last line, cut
+        path: The ledger.
+        bad: If given, lines that are no rows are counted in it, as ``torn`` (the last line, cut
             off) or ``broken``. Without it a broken line raises; a torn last line is skipped
             silently in both cases.
 
     Raises:
-        ValueError: a line other than a torn last one is no row; the message names file and line.
+        ValueError: A line other than a torn last one is no row; the message names file and line.
     """
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
@@ -105,8 +105,8 @@ def filtered_rows(path: Path, done: dict[bytes, str]) -> Iterator[LedgerRow]:
     """Yields the rows that stand as filtered, without parsing the others.
 
     Args:
-        path: the ledger.
-        done: its statuses.
+        path: The ledger.
+        done: Its statuses.
     """
     if FILTERED not in done.values():
         return
@@ -157,10 +157,10 @@ class Ledger:
     the process dies, and removes a torn last line.
 
     Args:
-        path: the file; made where missing.
+        path: The file; made where missing.
 
     Raises:
-        ValueError: another process writes to this shard.
+        ValueError: Another process writes to this shard.
     """
 
     def __init__(self, path: Path) -> None:
@@ -197,7 +197,7 @@ class Ledger:
         """Writes one row so that it outlives this process.
 
         Raises:
-            OSError: the row could not be written, as on a full disk; what was written of it is
+            OSError: The row could not be written, as on a full disk; what was written of it is
                 taken back.
         """
         line = row.to_json().encode("utf-8", "replace") + b"\n"

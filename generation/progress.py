@@ -13,19 +13,19 @@ class Progress:
     """Counts of a run; ``total`` = ``kept`` + ``written`` + ``left``, at every moment.
 
     Attributes:
-        reviews: reviews in the whole input.
-        total: distinct requests of this shard.
-        duplicates: requests that the input holds again.
-        kept: requests that earlier runs ended.
-        statuses: requests by status, over all runs.
-        by_prompt: the same by (prompt, status).
-        reasons: failed and filtered rows of this run by rule or fault.
-        written: rows of this run.
+        reviews: Reviews in the whole input.
+        total: Distinct requests of this shard.
+        duplicates: Requests that the input holds again.
+        kept: Requests that earlier runs ended.
+        statuses: Requests by status, over all runs.
+        by_prompt: The same by (prompt, status).
+        reasons: Failed and filtered rows of this run by rule or fault.
+        written: Rows of this run.
         cost: US dollars of this run, as far as known.
         guessed: US dollars of answers whose tokens the service did not count, by their lengths.
-        tokens: completion tokens of this run.
-        stopped: why the run ended early, or empty.
-        broken: whether it ended early since it made nothing of use.
+        tokens: Completion tokens of this run.
+        stopped: Why the run ended early, or empty.
+        broken: Whether it ended early since it made nothing of use.
     """
 
     reviews: int = 0
@@ -115,9 +115,9 @@ def judge(progress: Progress, max_failure_rate: float, max_filter_rate: float) -
     """Returns how a run ended, or None where all went well.
 
     Args:
-        progress: its counts.
-        max_failure_rate: the largest share of requests that may fail.
-        max_filter_rate: the largest share of a prompt's answers that may be rejected.
+        progress: Its counts.
+        max_failure_rate: The largest share of requests that may fail.
+        max_filter_rate: The largest share of a prompt's answers that may be rejected.
     """
     if progress.broken:
         return Verdict(exits.FAILED, f"stopped: {progress.stopped}")

@@ -33,12 +33,12 @@ class Prompt:
     """One prompt.
 
     Attributes:
-        name: part of the corpus's name.
-        version: part of the ledger's keys.
+        name: Part of the corpus's name.
+        version: Part of the ledger's keys.
         kind: ``anl`` or ``rw``; decides how answers are checked.
-        template: the user message, with its placeholders.
-        demos: worked example by domain, ready to stand in for ``{demo}``.
-        system: the system message, or None.
+        template: The user message, with its placeholders.
+        demos: Worked example by domain, ready to stand in for ``{demo}``.
+        system: The system message, or None.
     """
 
     name: str
@@ -52,9 +52,9 @@ class Prompt:
         """Returns the chat messages that ask about ``review``.
 
         Args:
-            review: whose text is put in as it is; placeholders and instructions inside it stay
+            review: Whose text is put in as it is; placeholders and instructions inside it stay
                 data.
-            instruction_role: whether the model knows a system role; where not, that text leads the
+            instruction_role: Whether the model knows a system role; where not, that text leads the
                 user message.
         """
         before, after = self._parts(review.domain)
@@ -95,8 +95,8 @@ def load(name_or_path: str) -> Prompt:
     """Loads a shipped prompt by name, or a user's file by path.
 
     Raises:
-        FileNotFoundError: neither a shipped name nor a file.
-        ValueError: the file is not a prompt; the message names file and field.
+        FileNotFoundError: Neither a shipped name nor a file.
+        ValueError: The file is not a prompt; the message names file and field.
     """
     if name_or_path in shipped():
         text = (

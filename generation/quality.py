@@ -64,10 +64,10 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
     """Names the first rule that an answer breaks.
 
     Args:
-        kind: the prompt's kind, ``anl`` or ``rw``, or ``label`` for a benchmark's question.
-        review: the text of the review.
-        response: the answer as it came.
-        finish_reason: as the backend said it, in any service's words; None counts as unknown, and
+        kind: The prompt's kind, ``anl`` or ``rw``, or ``label`` for a benchmark's question.
+        review: The text of the review.
+        response: The answer as it came.
+        finish_reason: As the backend said it, in any service's words; None counts as unknown, and
             passes.
 
     Returns:

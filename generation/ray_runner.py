@@ -29,11 +29,11 @@ class Cluster:
     """How work is spread.
 
     Attributes:
-        workers: engines at a time.
-        shards: number of shards; more than workers, so that a dead one's work is spread.
-        gpus: of each worker; fractions share one.
-        cpus: of each worker.
-        address: of the cluster; None for the one that the environment names, else a local one.
+        workers: Engines at a time.
+        shards: Number of shards; more than workers, so that a dead one's work is spread.
+        gpus: Of each worker; fractions share one.
+        cpus: Of each worker.
+        address: Of the cluster; None for the one that the environment names, else a local one.
     """
 
     workers: int = 2
@@ -66,10 +66,10 @@ def generate(choice: factory.Choice, options: run.Options, cluster: Cluster) -> 
     """Runs all shards over the cluster.
 
     Args:
-        choice: who answers; each worker builds its own teacher from it, and reads the API key from
+        choice: Who answers; each worker builds its own teacher from it, and reads the API key from
             its own environment.
-        options: what to do; its shard is replaced.
-        cluster: where.
+        options: What to do; its shard is replaced.
+        cluster: Where.
 
     Returns:
         The sum of the shards' counts.

@@ -29,11 +29,11 @@ class Review:
     """One customer review.
 
     Attributes:
-        review_id: unique among the reviews of one run; the train/validation split hashes it.
+        review_id: Unique among the reviews of one run; the train/validation split hashes it.
         domain: ``restaurant`` or ``laptop``.
-        rating: stars, 1.0 to 5.0.
-        text: the review, not empty.
-        source: where it came from, such as ``yelp`` or ``sample``.
+        rating: Stars, 1.0 to 5.0.
+        text: The review, not empty.
+        source: Where it came from, such as ``yelp`` or ``sample``.
     """
 
     review_id: str
@@ -59,7 +59,7 @@ class Review:
         """Builds a review from a parsed JSON object.
 
         Raises:
-            ValueError: a field is missing or has a value outside the contract; the message names
+            ValueError: A field is missing or has a value outside the contract; the message names
                 it.
         """
         missing = [
@@ -91,8 +91,8 @@ def read_reviews(path: Path) -> Iterator[Review]:
     """Yields the reviews of a JSON-lines file (``.gz`` too), holding one at a time.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a line is not a review; the message names file, line and field.
+        FileNotFoundError: There is no such file.
+        ValueError: A line is not a review; the message names file, line and field.
     """
     for number, row in files.json_lines(path):
         try:
@@ -107,19 +107,19 @@ class LedgerRow:
 
     Attributes:
         key: sha256 over all that decides the answer (``ledger.request_key``).
-        review_id, domain, rating, review: the review asked about; ``review`` is its text.
-        prompt: name of the prompt, such as ``anl`` or ``rw``.
-        teacher: the name that the corpus will carry.
-        model, revision: what answered.
+        review_id, domain, rating, review: The review asked about; ``review`` is its text.
+        prompt: Name of the prompt, such as ``anl`` or ``rw``.
+        teacher: The name that the corpus will carry.
+        model, revision: What answered.
         status: ``ok``, ``failed`` (no usable answer came) or ``filtered`` (one came and a named
             rule rejected it).
-        reason: empty for ``ok``, else the name of the fault or of the rule, with details after a
+        reason: Empty for ``ok``, else the name of the fault or of the rule, with details after a
             colon.
-        attempts: how many times the teacher was asked in the run that wrote the row.
-        response: the answer as it came (also where it was filtered), without the model's thinking,
+        attempts: How many times the teacher was asked in the run that wrote the row.
+        response: The answer as it came (also where it was filtered), without the model's thinking,
             or None.
-        finish_reason: as the teacher said it, or None.
-        usage: token counts and cost, ``prompt_tokens``, ``completion_tokens``, ``cost`` (US
+        finish_reason: As the teacher said it, or None.
+        usage: Token counts and cost, ``prompt_tokens``, ``completion_tokens``, ``cost`` (US
             dollars); empty if unknown.
         created: UTC time of writing, ISO 8601.
     """
@@ -150,7 +150,7 @@ class LedgerRow:
         """Builds a row from a parsed JSON object.
 
         Raises:
-            ValueError: a field is missing or of another type, or ``status`` is unknown.
+            ValueError: A field is missing or of another type, or ``status`` is unknown.
         """
         missing = [name for name in _ROW_FIELDS if name not in row]
         if missing:

@@ -39,13 +39,13 @@ class Options:
 
     Attributes:
         reviews: JSON-lines file of reviews.
-        folder: where ledgers go.
-        prompts: what to ask about each review.
-        shard, shards: this process answers the reviews of one shard.
-        retry_failed: ask again what failed in an earlier run.
+        folder: Where ledgers go.
+        prompts: What to ask about each review.
+        shard, shards: This process answers the reviews of one shard.
+        retry_failed: Ask again what failed in an earlier run.
         max_cost: US dollars, in this run; once the cost has reached it, no further request is sent.
-        max_failure_rate: the run counts as failed when a larger share of its requests failed.
-        max_filter_rate: and when a larger share of a prompt's answers was filtered.
+        max_failure_rate: The run counts as failed when a larger share of its requests failed.
+        max_filter_rate: And when a larger share of a prompt's answers was filtered.
     """
 
     reviews: Path
@@ -87,19 +87,19 @@ def generate(
     """Answers what a shard still lacks.
 
     Args:
-        options: what to do.
-        teacher: who answers; it is checked before anything is written.
-        stop: asked before each request is handed out; a reason ends the run once what is in flight
+        options: What to do.
+        teacher: Who answers; it is checked before anything is written.
+        stop: Asked before each request is handed out; a reason ends the run once what is in flight
             has come back.
-        watch: called after each row.
+        watch: Called after each row.
 
     Returns:
         The counts.
 
     Raises:
-        ValueError: bad input, another process on the shard, a folder of another run, or a teacher
+        ValueError: Bad input, another process on the shard, a folder of another run, or a teacher
             that cannot work (any more).
-        OSError: a ledger cannot be written. All rows so far are kept, here as in every case.
+        OSError: A ledger cannot be written. All rows so far are kept, here as in every case.
     """
     progress = Progress()
     fingerprint = survey(options, progress)
@@ -251,11 +251,11 @@ class Planner:
     """Hands out the requests that have no final row yet, once each.
 
     Args:
-        options: what to do.
-        teacher: who will answer; its price, if it has one, is for ``max_cost``.
-        done: status by key, from the shard's ledger.
-        progress: counts, kept up to date.
-        stop: see ``generate``.
+        options: What to do.
+        teacher: Who will answer; its price, if it has one, is for ``max_cost``.
+        done: Status by key, from the shard's ledger.
+        progress: Counts, kept up to date.
+        stop: See ``generate``.
     """
 
     def __init__(
@@ -354,7 +354,7 @@ class Planner:
 def write_summary(
     options: Options, reviews_sha256: str, progress: Progress, planner: Planner
 ) -> None:
-    """Writes the shard's summary: `fsa corpus build` checks it."""
+    """Writes the shard's summary: ``fsa corpus build`` checks it."""
     options.files.write_summary(
         {
             "shard": options.shard,

@@ -7,8 +7,8 @@ Nobody else spells their names::
     shard-00000-of-00002.json      that shard's summary: whether it is complete, and its counts
     stop                           there while a run over many machines should end, with the reason
     batches/00000-of-00002/        its journal of batches (``services.batch_journal``)
-    <task>-questions.jsonl         of `fsa evaluate`: what is asked, in the form of reviews
-    <task>-predictions.jsonl       and what `fsa score` reads
+    <task>-questions.jsonl         of ``fsa evaluate``: what is asked, in the form of reviews
+    <task>-predictions.jsonl       and what ``fsa score`` reads
 """
 
 import contextlib
@@ -62,7 +62,7 @@ class Shard:
         """Returns the summary, or None where the shard has none.
 
         Raises:
-            ValueError: the file is no summary.
+            ValueError: The file is no summary.
         """
         advice = f"run the same `fsa generate … --shard {self.index}/{self.count}` again"
         return _read(self.summary, {"shard": int, "requests": int}, advice)
@@ -86,8 +86,8 @@ class RunFolder:
         """Returns the shards that have a ledger, in order.
 
         Raises:
-            FileNotFoundError: the folder does not exist or holds no ledger.
-            ValueError: it holds ledgers of runs with different numbers of shards.
+            FileNotFoundError: The folder does not exist or holds no ledger.
+            ValueError: It holds ledgers of runs with different numbers of shards.
         """
         advice = "name the --output-dir of `fsa generate`"
         if not self.path.is_dir():
@@ -109,21 +109,21 @@ class RunFolder:
                 yield Shard(self.path, int(match[1]), int(match[2]))
 
     def questions(self, task: str) -> Path:
-        """What `fsa evaluate` asks about a task."""
+        """What ``fsa evaluate`` asks about a task."""
         return self.path / f"{task}-questions.jsonl"
 
     def predictions(self, task: str) -> Path:
-        """What `fsa evaluate` makes of the answers."""
+        """What ``fsa evaluate`` makes of the answers."""
         return self.path / f"{task}-predictions.jsonl"
 
     def prepare(self, *outputs: Path) -> None:
         """Makes the folder and tries to write in it, before anything is asked and paid.
 
         Args:
-            outputs: files that will be written at the end.
+            outputs: Files that will be written at the end.
 
         Raises:
-            OSError: the folder, or one of the outputs, cannot be written; the message says why.
+            OSError: The folder, or one of the outputs, cannot be written; the message says why.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ class RunFolder:
         """Returns ``run.json``: teacher, prompts and number of shards; None where there is none.
 
         Raises:
-            ValueError: the file is cut off, or another program's.
+            ValueError: The file is cut off, or another program's.
         """
         advice = (
             "remove it, and run the `fsa generate` that made the folder again: the ledgers are "
@@ -181,7 +181,7 @@ class RunFolder:
         answer, as by a wrong model's name, binds nobody.
 
         Raises:
-            ValueError: something differs; the message names it.
+            ValueError: Something differs; the message names it.
         """
         if not any(shard.ledger.stat().st_size for shard in self._ledgers()):
             return
@@ -195,7 +195,7 @@ class RunFolder:
         """Writes ``run.json``; prompts of earlier runs into the folder stay named.
 
         Raises:
-            ValueError: see ``refuse_other_run``: another process may have been faster.
+            ValueError: See ``refuse_other_run``: another process may have been faster.
         """
         self.refuse_other_run(facts)
         old: dict[str, Any] | None = None

@@ -1,10 +1,11 @@
 """The benchmarks as SeqIO tasks: targeted and aspect-level sentiment analysis, and quads.
 
-Splits of the FSA tasks: `train`, `validation`, `test` (the reported one: the original test set and
-the hard samples together), `test_original` and `test_hard`. Examples carry `id, text, gold` (JSON)
-and the flags `implicit, multiple, hard` (-1: not annotated) through to the postprocessor. A name
-may end with a percentage of the training data (`tsa_rest14_p25`); a smaller part lies in a larger
-one. Each of the paper's seeds has a draw of its own besides (`tsa_rest14_p25_s42`).
+Splits of the FSA tasks: ``train``, ``validation``, ``test`` (the reported one: the original test
+set and the hard samples together), ``test_original`` and ``test_hard``. Examples carry ``id, text,
+gold`` (JSON) and the flags ``implicit, multiple, hard`` (-1: not annotated) through to the
+postprocessor. A name may end with a percentage of the training data (``tsa_rest14_p25``); a smaller
+part lies in a larger one. Each of the paper's seeds has a draw of its own besides
+(``tsa_rest14_p25_s42``).
 """
 
 import functools
@@ -91,7 +92,7 @@ def add_task(
 
     Args:
         name: Name of the task.
-        read: Returns the examples of a split, as of `example_row`.
+        read: Returns the examples of a split, as of ``example_row``.
         splits: The splits, or a function that says them at first use.
         kind: What the task asks for, or a function that says it at first use.
     """

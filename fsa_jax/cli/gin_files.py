@@ -1,8 +1,8 @@
 """Gin files: where they lie, what they say, and copies whose includes name one file each.
 
-Gin takes `include 'runs/pretrain.gin'` for a file of a Python package `runs` wherever one can be
-imported, which a folder of that name in the working directory or on `PYTHONPATH` makes true. So
-includes are looked up here, and gin gets copies that name them by absolute paths.
+Gin takes ``include 'runs/pretrain.gin'`` for a file of a Python package ``runs`` wherever one can
+be imported, which a folder of that name in the working directory or on ``PYTHONPATH`` makes true.
+So includes are looked up here, and gin gets copies that name them by absolute paths.
 """
 
 import dataclasses
@@ -33,10 +33,10 @@ def search_folders(paths: Iterable[str]) -> list[pathlib.Path]:
     """Folders to find files and includes in, the first first; the project's own come last.
 
     Args:
-      paths: Folders as given from here; ``gin/…`` from anywhere means the project's own files.
+        paths: Folders as given from here; ``gin/…`` from anywhere means the project's own files.
 
     Raises:
-      FileNotFoundError: A path is no folder.
+        FileNotFoundError: A path is no folder.
     """
     own = gin_folder()
     return list(dict.fromkeys([*(_folder(path, own) for path in paths), own]))
@@ -56,7 +56,7 @@ def find_file(name: str, folders: Sequence[pathlib.Path]) -> pathlib.Path:
     """Finds a gin file: as a path, else in the search folders.
 
     Raises:
-      FileNotFoundError: Names the files that come near.
+        FileNotFoundError: Names the files that come near.
     """
     for path in (pathlib.Path(name), *(folder / name for folder in folders)):
         if path.is_file():
@@ -103,9 +103,9 @@ class Setting:
     """The last value of a macro.
 
     Attributes:
-      value: As gin reads it; ``%NAME`` and ``@name`` for references.
-      source: The file that sets it, or the command line.
-      rank: Grows from setting to setting.
+        value: As gin reads it; ``%NAME`` and ``@name`` for references.
+        source: The file that sets it, or the command line.
+        rank: Grows from setting to setting.
     """
 
     value: object
@@ -117,18 +117,18 @@ class Macros:
     """The macros that files and bindings set, read, and declare (in run and model files).
 
     Args:
-      files: Gin files; later ones win.
-      bindings: ``NAME = VALUE`` lines, which win over files.
-      folders: Where to find includes.
+        files: Gin files; later ones win.
+        bindings: ``NAME = VALUE`` lines, which win over files.
+        folders: Where to find includes.
 
     Attributes:
-      settings: The last setting of each macro.
-      read: Names that some value refers to.
-      declared: Names that run and model files set.
+        settings: The last setting of each macro.
+        read: Names that some value refers to.
+        declared: Names that run and model files set.
 
     Raises:
-      FileNotFoundError: An included file is in no folder.
-      ValueError: What is no gin, with file and line.
+        FileNotFoundError: An included file is in no folder.
+        ValueError: What is no gin, with file and line.
     """
 
     def __init__(
@@ -183,11 +183,11 @@ class Copies:
     """Copies of gin files that include each other by absolute paths.
 
     Args:
-      folder: Where to write them; a copy is named by its content.
-      folders: Where to find includes.
+        folder: Where to write them; a copy is named by its content.
+        folders: Where to find includes.
 
     Attributes:
-      originals: Path of the file by the path of its copy.
+        originals: Path of the file by the path of its copy.
     """
 
     def __init__(self, folder: pathlib.Path, folders: Sequence[pathlib.Path]):

@@ -15,7 +15,7 @@ def folder(path: str) -> str:
     """Makes a folder's path absolute, relative to the working directory.
 
     Args:
-      path: Any path or URL.
+        path: Any path or URL.
     """
     return str(absolute(os.path.expanduser(path)))
 
@@ -24,14 +24,14 @@ def checkpoint(path: str | None) -> str | None:
     """Finds the checkpoint to restore: a run directory's best, else its newest, or the one named.
 
     Args:
-      path: A run directory or a ``checkpoint_<step>`` folder, ours or T5X's; None for none.
+        path: A run directory or a ``checkpoint_<step>`` folder, ours or T5X's; None for none.
 
     Returns:
-      The absolute path of a ``checkpoint_<step>`` folder, or None.
+        The absolute path of a ``checkpoint_<step>`` folder, or None.
 
     Raises:
-      FileNotFoundError: There is none.
-      ValueError: The path is that of Hugging Face weights, which T5X cannot read.
+        FileNotFoundError: There is none.
+        ValueError: The path is that of Hugging Face weights, which T5X cannot read.
     """
     if path is None:
         return None
@@ -50,12 +50,12 @@ def steps(total: int, epochs: float | None = None, examples_per_batch: int | Non
     """Returns the number of updates, and refuses what T5X would silently ignore.
 
     Args:
-      total: The updates, TRAIN_STEPS.
-      epochs: TRAIN_EPOCHS.
-      examples_per_batch: EXAMPLES_PER_BATCH.
+        total: The updates, TRAIN_STEPS.
+        epochs: TRAIN_EPOCHS.
+        examples_per_batch: EXAMPLES_PER_BATCH.
 
     Raises:
-      ValueError: Epochs or examples a batch are given.
+        ValueError: Epochs or examples a batch are given.
     """
     for name, value, instead in (
         ("TRAIN_EPOCHS", epochs, "TRAIN_STEPS"),

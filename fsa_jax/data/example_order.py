@@ -19,14 +19,14 @@ _TOLERANCE = 0.02  # how far rates may be from the numbers of examples to count 
 
 
 def permutation(count: int, *key: int) -> np.ndarray:
-    """Returns a permutation of `count` numbers that depends on the key alone.
+    """Returns a permutation of ``count`` numbers that depends on the key alone.
 
     It sorts raw 64-bit draws of PCG64, a stream that NumPy keeps stable across its versions
-    (it does not promise so for `Generator.permutation`).
+    (it does not promise so for ``Generator.permutation``).
 
     Args:
-      count: how many numbers to permute.
-      *key: non-negative integers.
+        count: How many numbers to permute.
+        *key: non-negative integers.
     """
     draws = np.random.PCG64(np.random.SeedSequence(key)).random_raw(count)
     return np.argsort(draws, kind="stable")
@@ -36,16 +36,17 @@ class ExampleOrder:
     """Which example stands at which position.
 
     Args:
-      components: (name, number of examples, rate) of each task of the mixture.
-      seed: a non-negative integer.
-      shuffle: false keeps the order of the split, each example once per epoch, whatever the rates.
+        components: (name, number of examples, rate) of each task of the mixture.
+        seed: A non-negative integer.
+        shuffle: False keeps the order of the split, each example once per epoch, whatever the
+            rates.
 
     Attributes:
-      size: number of examples.
-      has_epochs: whether positions [k · size, (k + 1) · size) hold each example once.
+        size: Number of examples.
+        has_epochs: Whether positions [k · size, (k + 1) · size) hold each example once.
 
     Raises:
-      ValueError: a task with examples has no positive rate.
+        ValueError: A task with examples has no positive rate.
     """
 
     def __init__(self, components: Iterable[tuple[str, int, float]], seed: int, *, shuffle: bool):
@@ -101,8 +102,8 @@ def whole_shares(rates: Iterable[float], total: int) -> list[int]:
     """Rounds shares to whole numbers of the given sum, none below 1 (largest remainder).
 
     Args:
-      rates: positive numbers, at most `total` of them.
-      total: the sum of the result.
+        rates: Positive numbers, at most ``total`` of them.
+        total: The sum of the result.
     """
     weights = np.array(list(rates), np.float64)
     exact = weights / weights.sum() * total

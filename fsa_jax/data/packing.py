@@ -3,12 +3,12 @@
 Words used here:
 
 * an *example* is a pair of token sequences, inputs and targets;
-* a *row* is one line of a batch: `inputs` encoder positions and `targets` decoder positions;
+* a *row* is one line of a batch: ``inputs`` encoder positions and ``targets`` decoder positions;
 * a *segment* is the place of one example in a row, numbered from 1; 0 marks padding;
 * a *plan* says which examples share which row.
 
 Both lengths of a row bind at once, so a packer that looks only at targets wastes rows whose
-inputs are full. `plan_rows` fills one row after the other: the hardest example left opens the
+inputs are full. ``plan_rows`` fills one row after the other: the hardest example left opens the
 row, then the example that fits best joins it until none fits. "Best" is large, and uses the two
 lengths of the row in the proportion in which the data use them, so that neither runs out first.
 On review/understanding pairs this fills 97% of the target positions of 256/800 rows, where a
@@ -32,8 +32,8 @@ class RowPlan:
     """Which examples share a row.
 
     Attributes:
-      examples: (E,) the examples, row after row.
-      starts: (R + 1,) where each row begins in `examples`.
+        examples: (E,) the examples, row after row.
+        starts: (R + 1,) where each row begins in ``examples``.
     """
 
     examples: np.ndarray
@@ -56,16 +56,16 @@ def plan_rows(
     split window by window.
 
     Args:
-      input_lengths: (E,) tokens of each example's inputs.
-      target_lengths: (E,) tokens of each example's targets.
-      inputs: encoder positions of a row.
-      targets: decoder positions of a row.
+        input_lengths: (E,) tokens of each example's inputs.
+        target_lengths: (E,) tokens of each example's targets.
+        inputs: Encoder positions of a row.
+        targets: Decoder positions of a row.
 
     Returns:
-      A plan that holds every example 0 … E − 1 once.
+        A plan that holds every example 0 … E − 1 once.
 
     Raises:
-      ValueError: an example is longer than a row.
+        ValueError: An example is longer than a row.
     """
     for name, lengths, limit in (
         ("inputs", input_lengths, inputs),
@@ -90,7 +90,7 @@ def plan_rows(
 def _fill_rows(
     a: np.ndarray, b: np.ndarray, inputs: int, targets: int
 ) -> tuple[list[int], list[int]]:
-    """Does the work of `plan_rows` on lengths that come hardest first."""
+    """Does the work of ``plan_rows`` on lengths that come hardest first."""
     count = len(a)
     demand = (float(a.sum()) / inputs, float(b.sum()) / targets)
     most = max(*demand, 1e-9)
@@ -138,7 +138,7 @@ def one_per_row(examples: np.ndarray) -> RowPlan:
     """Returns the plan without packing: example i alone in row i.
 
     Args:
-      examples: (E,) the examples.
+        examples: (E,) the examples.
     """
     return RowPlan(examples, np.arange(len(examples) + 1))
 
@@ -147,8 +147,8 @@ def reorder(plan: RowPlan, order: np.ndarray) -> RowPlan:
     """Returns the same rows in another order.
 
     Args:
-      plan: R rows.
-      order: (R,) a permutation; row i of the result is row `order[i]` of the plan.
+        plan: R rows.
+        order: (R,) a permutation; row i of the result is row ``order[i]`` of the plan.
     """
     sizes = np.diff(plan.starts)[order]
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
@@ -167,17 +167,17 @@ def build_rows(
     """Writes examples into the arrays that the model reads (T5X's names).
 
     Args:
-      rows: of each of B rows its (inputs, targets) token pairs; an empty row is padding, with no
-        loss.
-      inputs: encoder positions of a row (T).
-      targets: decoder positions of a row (U).
-      packed: whether to add segment ids and positions; without, a row holds one example at most.
+        rows: Of each of B rows its (inputs, targets) token pairs; an empty row is padding, with no
+            loss.
+        inputs: Encoder positions of a row (T).
+        targets: Decoder positions of a row (U).
+        packed: Whether to add segment ids and positions; without, a row holds one example at most.
 
     Returns:
-      `encoder_input_tokens` (B, T); `decoder_target_tokens`, `decoder_input_tokens` (the targets
-      shifted right within each segment, starting with 0) and `decoder_loss_weights` (B, U); if
-      packed, `{encoder,decoder}_segment_ids` and `{encoder,decoder}_positions`. Tokens, ids and
-      positions are int32, weights float32.
+        ``encoder_input_tokens`` (B, T); ``decoder_target_tokens``, ``decoder_input_tokens`` (the
+        targets shifted right within each segment, starting with 0) and ``decoder_loss_weights`` (B,
+        U); if packed, ``{encoder,decoder}_segment_ids`` and ``{encoder,decoder}_positions``.
+        Tokens, ids and positions are int32, weights float32.
     """
     encoder = np.zeros((len(rows), inputs), np.int32)
     target = np.zeros((len(rows), targets), np.int32)

@@ -11,7 +11,7 @@ def get_provider(name: str) -> seqio.Task | seqio.Mixture:
     """Looks a task or mixture up in the SeqIO registry.
 
     Raises:
-      ValueError: there is none of that name; the message lists the closest names.
+        ValueError: There is none of that name; the message lists the closest names.
     """
     known = sorted({*seqio.TaskRegistry.names(), *seqio.MixtureRegistry.names()})
     if name in known:
@@ -36,14 +36,14 @@ def check_split(
     """Checks that each of some tasks has a split, and that its examples can be counted.
 
     Args:
-      tasks: The tasks.
-      split: Name of the split, or a slice of it such as ``validation[:10%]``.
-      use_cached: Leave the sources alone: the examples are read from SeqIO's cache.
-      advice: What else could be done, for the message.
+        tasks: The tasks.
+        split: Name of the split, or a slice of it such as ``validation[:10%]``.
+        use_cached: Leave the sources alone: the examples are read from SeqIO's cache.
+        advice: What else could be done, for the message.
 
     Raises:
-      ValueError: A task has no such split, or its split is empty or broken.
-      FileNotFoundError: The split's files are not there.
+        ValueError: A task has no such split, or its split is empty or broken.
+        FileNotFoundError: The split's files are not there.
     """
     name = split.split("[")[0]
     for task in tasks:
@@ -74,14 +74,14 @@ def existing_splits(
     Benchmarks differ in their test splits, so one list serves them all.
 
     Args:
-      tasks: The tasks.
-      wanted: Names of splits.
-      setting: Where they were asked for, for the message.
-      use_cached: As in `check_split`.
+        tasks: The tasks.
+        wanted: Names of splits.
+        setting: Where they were asked for, for the message.
+        use_cached: As in ``check_split``.
 
     Raises:
-      ValueError: Splits are wanted and there are none of them, or one is empty or broken.
-      FileNotFoundError: A split's files are not there.
+        ValueError: Splits are wanted and there are none of them, or one is empty or broken.
+        FileNotFoundError: A split's files are not there.
     """
     wanted, found = list(wanted), splits_of(tasks)
     present = tuple(split for split in wanted if split.split("[")[0] in found)
@@ -105,12 +105,12 @@ def check_vocabulary(mixture_or_task_name: str, vocabulary: Any, rows: int) -> N
     """Checks that the tasks speak the vocabulary that is asked for, and that the model holds it.
 
     Args:
-      mixture_or_task_name: A registered SeqIO name.
-      vocabulary: What the tasks' vocabulary has to be (a ``seqio.Vocabulary``); None: anything.
-      rows: Rows of the embedding.
+        mixture_or_task_name: A registered SeqIO name.
+        vocabulary: What the tasks' vocabulary has to be (a ``seqio.Vocabulary``); None: anything.
+        rows: Rows of the embedding.
 
     Raises:
-      ValueError: The tasks' vocabulary is another, or larger than the embedding.
+        ValueError: The tasks' vocabulary is another, or larger than the embedding.
     """
     for task in seqio.get_subtasks(get_provider(mixture_or_task_name)):
         for feature in task.output_features.values():
@@ -126,11 +126,11 @@ def check_rows(size: int, rows: int) -> None:
     """Refuses a vocabulary with more ids than the embedding has rows.
 
     Args:
-      size: Ids of the vocabulary, the sentinels and the newline included.
-      rows: Rows of the embedding.
+        size: Ids of the vocabulary, the sentinels and the newline included.
+        rows: Rows of the embedding.
 
     Raises:
-      ValueError: The vocabulary is the larger one.
+        ValueError: The vocabulary is the larger one.
     """
     if size > rows:
         raise ValueError(

@@ -32,12 +32,12 @@ class Work:
     """What a stage computes, over all of its seeds.
 
     Attributes:
-      model: The student; None where nothing is computed by one.
-      steps: Updates of one run.
-      rows: Rows of a batch.
-      inputs, targets: Positions of a row.
-      runs: Runs, one a seed.
-      answers: Sentences decoded or scored by one run, over all its evaluations.
+        model: The student; None where nothing is computed by one.
+        steps: Updates of one run.
+        rows: Rows of a batch.
+        inputs, targets: Positions of a row.
+        runs: Runs, one a seed.
+        answers: Sentences decoded or scored by one run, over all its evaluations.
     """
 
     model: T5Config | None = None
@@ -95,10 +95,10 @@ class Hardware:
     """A device to plan for.
 
     Attributes:
-      name: What it is called.
-      speed: Model FLOPs a second that a stage reaches on it.
-      memory: Its bytes; None where they are not known.
-      source: How the speed is known, in words.
+        name: What it is called.
+        speed: Model FLOPs a second that a stage reaches on it.
+        memory: Its bytes; None where they are not known.
+        source: How the speed is known, in words.
     """
 
     name: str
@@ -112,10 +112,10 @@ class Hardware:
 
 
 def published(name: str) -> Hardware:
-    """Returns a device that `HARDWARE` knows.
+    """Returns a device that ``HARDWARE`` knows.
 
     Raises:
-      ValueError: It does not.
+        ValueError: It does not.
     """
     if name not in HARDWARE:
         raise ValueError(f"--hardware {name}: it is here or one of {', '.join(HARDWARE)}")
@@ -128,7 +128,7 @@ def here(finished: list[tuple[float, float]]) -> Hardware:
     """Returns this machine, by what its finished stages reached.
 
     Args:
-      finished: FLOPs and seconds of each.
+        finished: FLOPs and seconds of each.
     """
     seconds = sum(x for _, x in finished)
     if seconds:

@@ -9,8 +9,8 @@
       - {name: mine, pretraining: distill, teacher: mine, prompts: anl_rw, reviews: 10k}
       - {name: mine, for_each: {fraction: [10, 50]}, pretraining: distill, teacher: mine}
 
-What a system does not say, ``defaults`` says, and then the fields of `System`. ``for_each`` makes a
-system of each value (of each combination, where it names several fields).
+What a system does not say, ``defaults`` says, and then the fields of ``System``. ``for_each`` makes
+a system of each value (of each combination, where it names several fields).
 """
 
 import dataclasses
@@ -35,29 +35,29 @@ class System:
     """One row of a table, or one point of a figure.
 
     Attributes:
-      name: Its name; that of a system of ``for_each`` ends with its values.
-      series: The name as declared: the points of one line share it.
-      group: Heading that it stands under, such as its teacher.
-      x: Its place along a figure's axis: the values of ``for_each``.
-      panel: Title of the figure's panel that it is drawn in.
-      size: The student, one of ``gin/models``.
-      weights: What it starts from: a Hugging Face folder or name, a checkpoint, or none.
-      pretraining: One of `PRETRAINING`.
-      teacher: Whose corpus, where it is distilled.
-      prompts: Which of the teacher's texts, one of `PROMPTS`.
-      reviews: How many reviews to pretrain on; None for all.
-      scheme: How reviews were drawn by their stars.
-      instructions: Fine-tune with definition and examples before the sentence (InstructABSA).
-      fraction: Percentage of the fine-tuning data.
-      draw: ``fixed``, or ``per_seed``: each seed draws a part of the data of its own.
-      tasks: What it is scored on; empty for the experiment's.
-      seeds: Of fine-tuning; empty for the experiment's.
-      dropout, optimizer, learning_rate: By stage kind.
-      decoding: Fields of ``DecodingConfig``.
-      settings: Further gin settings by stage kind.
-      gin_files: The gin file of a stage kind, instead of the usual one.
-      predictions: Of an LLM: the folder of its prediction files; nothing is trained.
-      paper: What the paper reports, a number for each column.
+        name: Its name; that of a system of ``for_each`` ends with its values.
+        series: The name as declared: the points of one line share it.
+        group: Heading that it stands under, such as its teacher.
+        x: Its place along a figure's axis: the values of ``for_each``.
+        panel: Title of the figure's panel that it is drawn in.
+        size: The student, one of ``gin/models``.
+        weights: What it starts from: a Hugging Face folder or name, a checkpoint, or none.
+        pretraining: One of ``PRETRAINING``.
+        teacher: Whose corpus, where it is distilled.
+        prompts: Which of the teacher's texts, one of ``PROMPTS``.
+        reviews: How many reviews to pretrain on; None for all.
+        scheme: How reviews were drawn by their stars.
+        instructions: Fine-tune with definition and examples before the sentence (InstructABSA).
+        fraction: Percentage of the fine-tuning data.
+        draw: ``fixed``, or ``per_seed``: each seed draws a part of the data of its own.
+        tasks: What it is scored on; empty for the experiment's.
+        seeds: Of fine-tuning; empty for the experiment's.
+        dropout, optimizer, learning_rate: By stage kind.
+        decoding: Fields of ``DecodingConfig``.
+        settings: Further gin settings by stage kind.
+        gin_files: The gin file of a stage kind, instead of the usual one.
+        predictions: Of an LLM: the folder of its prediction files; nothing is trained.
+        paper: What the paper reports, a number for each column.
     """
 
     name: str
@@ -92,16 +92,17 @@ class Experiment:
     """A table or a figure, declared.
 
     Attributes:
-      name: Of the file, without its ending.
-      title: One line.
-      tasks: What every system is scored on.
-      subsets: Of each task's test sentences; a column for each.
-      systems: The rows, in order.
-      baseline: The series that the others are tested against; empty for none.
-      metric: The score that is shown.
-      world: Where the data is made up (``fsa sample``): the number of reviews; None for real data.
-      figure: Title of the horizontal axis by panel; empty for a table alone.
-      notes: Lines under the table.
+        name: Of the file, without its ending.
+        title: One line.
+        tasks: What every system is scored on.
+        subsets: Of each task's test sentences; a column for each.
+        systems: The rows, in order.
+        baseline: The series that the others are tested against; empty for none.
+        metric: The score that is shown.
+        world: Where the data is made up (``fsa sample``): the number of reviews; None for real
+            data.
+        figure: Title of the horizontal axis by panel; empty for a table alone.
+        notes: Lines under the table.
     """
 
     name: str
@@ -150,12 +151,12 @@ def load(name: str, sizes: Iterable[str]) -> Experiment:
     """Reads a declaration.
 
     Args:
-      name: Of an experiment that comes with the package, or the path of a YAML file.
-      sizes: The students there are.
+        name: Of an experiment that comes with the package, or the path of a YAML file.
+        sizes: The students there are.
 
     Raises:
-      FileNotFoundError: There is no such experiment or file.
-      ValueError: The file is no declaration; the message names the file, the place and the fix.
+        FileNotFoundError: There is no such experiment or file.
+        ValueError: The file is no declaration; the message names the file, the place and the fix.
     """
     files = declared()
     path = Path(name) if name.endswith((".yaml", ".yml")) else files.get(name)

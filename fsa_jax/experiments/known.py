@@ -59,7 +59,7 @@ def check_teacher(teacher: str) -> None:
     """Refuses a teacher who is neither known nor has a corpus in ``$FSA_DATA_DIR``.
 
     Raises:
-      ValueError: The message says how to make a corpus of one's own.
+        ValueError: The message says how to make a corpus of one's own.
     """
     root = data_root()
     known = {*TEACHERS, *(corpus.teachers_in(root) if root is not None else ())}
@@ -74,7 +74,7 @@ def read_count(value: Any) -> int | None:
     """Reads a number of reviews: 1000, 100k, 1m; None or ``all`` stand for all.
 
     Raises:
-      ValueError: It is none of those that mixtures are registered for.
+        ValueError: It is none of those that mixtures are registered for.
     """
     if value is None or value == "all":
         return None

@@ -28,9 +28,9 @@ class Engine:
     """What the planner knows of the gin files.
 
     Attributes:
-      gin_folder: Where they lie.
-      models: The students by size.
-      macros: Macros of the run file by stage kind; a setting is passed on only where it is one.
+        gin_folder: Where they lie.
+        models: The students by size.
+        macros: Macros of the run file by stage kind; a setting is passed on only where it is one.
     """
 
     gin_folder: Path
@@ -43,11 +43,11 @@ class Answers:
     """Whose answers to a task fill a system's cells.
 
     Attributes:
-      system: The system.
-      task: The task as the table names it.
-      stage: The stage that writes the answers; None for an LLM, whose files are given.
-      folder: Of an LLM: the folder of its prediction files.
-      reason: Why there is no stage, where there cannot be one.
+        system: The system.
+        task: The task as the table names it.
+        stage: The stage that writes the answers; None for an LLM, whose files are given.
+        folder: Of an LLM: the folder of its prediction files.
+        reason: Why there is no stage, where there cannot be one.
     """
 
     system: System
@@ -72,10 +72,10 @@ class Plan:
     """An experiment ready to run.
 
     Attributes:
-      experiment: As it is run at its scale.
-      scale: The scale.
-      stages: All of them, each behind what it needs.
-      answers: What fills the table.
+        experiment: As it is run at its scale.
+        scale: The scale.
+        stages: All of them, each behind what it needs.
+        answers: What fills the table.
     """
 
     experiment: Experiment
@@ -95,11 +95,11 @@ def plan(
     """Plans an experiment.
 
     Args:
-      experiment: As declared.
-      scale: How large it is run.
-      engine: What is known of the gin files.
-      output: Folder of all experiments that may share stages.
-      weights: Folder that names of weights are looked up in.
+        experiment: As declared.
+        scale: How large it is run.
+        engine: What is known of the gin files.
+        output: Folder of all experiments that may share stages.
+        weights: Folder that names of weights are looked up in.
     """
     experiment = scales.apply(scale, experiment)
     planner = _Planner(experiment, scale, engine, output.absolute(), weights or Path("weights"))

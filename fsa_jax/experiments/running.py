@@ -35,10 +35,10 @@ class Standing:
     """How a stage stands.
 
     Attributes:
-      state: waiting (never begun), running, stopped, finished or failed.
-      done: Commands that have finished.
-      seconds: Time that its commands took so far.
-      reason: Why it failed.
+        state: Waiting (never begun), running, stopped, finished or failed.
+        done: Commands that have finished.
+        seconds: Time that its commands took so far.
+        reason: Why it failed.
     """
 
     state: State = "waiting"
@@ -77,9 +77,9 @@ class Slot:
     """A place where one stage runs at a time.
 
     Attributes:
-      name: What people read.
-      environment: Variables that show a command its device and no other.
-      cores: CPU cores that its commands are held to; empty for all.
+        name: What people read.
+        environment: Variables that show a command its device and no other.
+        cores: CPU cores that its commands are held to; empty for all.
     """
 
     name: str
@@ -91,7 +91,7 @@ def read_slots(text: str) -> list[Slot]:
     """Reads ``--devices``: ``all`` (one stage at a time), ``cpu:2``, ``gpu:0,1``, ``tpu:0,1``.
 
     Raises:
-      ValueError: It is none of these.
+        ValueError: It is none of these.
     """
     kind, _, rest = text.partition(":")
     if text == "all":
@@ -115,10 +115,10 @@ class Runner:
     """Runs stages.
 
     Args:
-      stages: Each behind what it needs.
-      slots: Where; one thread each.
-      on_finished: Called with each stage that is finished, in the thread that finished it.
-      say: Gets a line for each thing that happens.
+        stages: Each behind what it needs.
+        slots: Where; one thread each.
+        on_finished: Called with each stage that is finished, in the thread that finished it.
+        say: Gets a line for each thing that happens.
     """
 
     def __init__(

@@ -49,11 +49,11 @@ class Scale:
     """What running at a scale changes.
 
     Attributes:
-      name: full or tiny.
-      world: Reviews of the sample world; None where the user's own data is read.
-      settings: Gin settings by stage kind, which go before those of the declaration.
-      stands_in: Whether a short pretraining stands for the weights that a system starts from.
-      note: Line under the table.
+        name: Full or tiny.
+        world: Reviews of the sample world; None where the user's own data is read.
+        settings: Gin settings by stage kind, which go before those of the declaration.
+        stands_in: Whether a short pretraining stands for the weights that a system starts from.
+        note: Line under the table.
     """
 
     name: str
@@ -87,7 +87,7 @@ def read(name: str) -> Scale:
     """Returns a scale by its name.
 
     Raises:
-      ValueError: There is no such scale.
+        ValueError: There is no such scale.
     """
     for scale in (FULL, TINY):
         if scale.name == name:

@@ -36,9 +36,9 @@ class Command:
     """One command of a stage.
 
     Attributes:
-      arguments: The program (``t5x`` or ``fsa``) and its arguments; ``{folder}`` stands for the
-        stage's folder.
-      runs: The run directories that it fills, below the stage's folder.
+        arguments: The program (``t5x`` or ``fsa``) and its arguments; ``{folder}`` stands for the
+            stage's folder.
+        runs: The run directories that it fills, below the stage's folder.
     """
 
     arguments: tuple[str, ...]
@@ -50,19 +50,19 @@ class Stage:
     """A piece of work with a result of its own.
 
     Attributes:
-      kind: data, pretrain, finetune or evaluate.
-      name: What people read.
-      root: Folder that the folders of all stages lie in.
-      recipe: What decides the result, but for data and needs; JSON-able.
-      commands: One after the other.
-      needs: Stages that must be finished before.
-      data: Fingerprint of the outside data that it reads.
-      code: Version of the code.
-      environment: Variables of its commands; ``{folder}`` stands for the stage's folder.
-      requires: What must be there from outside.
-      runs: Run directories by seed, below the stage's folder.
-      task: What it is scored on.
-      work: How much there is to compute.
+        kind: Data, pretrain, finetune or evaluate.
+        name: What people read.
+        root: Folder that the folders of all stages lie in.
+        recipe: What decides the result, but for data and needs; JSON-able.
+        commands: One after the other.
+        needs: Stages that must be finished before.
+        data: Fingerprint of the outside data that it reads.
+        code: Version of the code.
+        environment: Variables of its commands; ``{folder}`` stands for the stage's folder.
+        requires: What must be there from outside.
+        runs: Run directories by seed, below the stage's folder.
+        task: What it is scored on.
+        work: How much there is to compute.
     """
 
     kind: str

@@ -3,7 +3,7 @@
 A *cell* is (experiment, system, task, split, sub-set, seed, metric). A row is a cell's value and
 where it comes from: run folder, step, configuration key, data fingerprint, code version, time. Rows
 of other configurations, data or code stand beside each other; what may be averaged, the reader
-decides (`tables.py`). One origin has one value: a second writer with another one is refused.
+decides (``tables.py``). One origin has one value: a second writer with another one is refused.
 
     pandas.read_parquet("experiments/results.parquet")
 """
@@ -28,17 +28,17 @@ class Result:
     """One row of the store.
 
     Attributes:
-      experiment, system: Whose score.
-      task, split, subset: On which sentences; sub-set ``all`` is the whole split.
-      seed: Of fine-tuning; 0 where there is none.
-      metric: Such as ``f1``.
-      value: In percent, but for counts.
-      run_folder: The run directory, or an LLM's folder of predictions.
-      step: The checkpoint's; -1 where there is none.
-      config_key: Hash of the configuration.
-      data_fingerprint: Hash of the data.
-      code_version: Version of the code that trained and scored.
-      recorded: When it was written, UTC, ISO 8601.
+        experiment, system: Whose score.
+        task, split, subset: On which sentences; sub-set ``all`` is the whole split.
+        seed: Of fine-tuning; 0 where there is none.
+        metric: Such as ``f1``.
+        value: In percent, but for counts.
+        run_folder: The run directory, or an LLM's folder of predictions.
+        step: The checkpoint's; -1 where there is none.
+        config_key: Hash of the configuration.
+        data_fingerprint: Hash of the data.
+        code_version: Version of the code that trained and scored.
+        recorded: When it was written, UTC, ISO 8601.
     """
 
     experiment: str
@@ -72,10 +72,10 @@ class Store:
     """A file of results.
 
     Args:
-      path: The SQLite file; made where it is not there.
+        path: The SQLite file; made where it is not there.
 
     Raises:
-      ValueError: The file is of another version, or no store at all.
+        ValueError: The file is of another version, or no store at all.
     """
 
     def __init__(self, path: Path):
@@ -127,7 +127,7 @@ class Store:
         """Writes rows, all or none; a row that is there already with the same value is kept.
 
         Raises:
-          ValueError: A cell has another value of the same origin.
+            ValueError: A cell has another value of the same origin.
         """
         marks = ", ".join("?" * len(COLUMNS))
         with self._connection() as connection, self._writing(connection):
@@ -163,10 +163,10 @@ class Store:
         """Whether a system's scores on a task are there, of this origin.
 
         Args:
-          experiment: Whose scores.
-          system: Its system.
-          task: On which task.
-          origin: Configuration key, data fingerprint and code version.
+            experiment: Whose scores.
+            system: Its system.
+            task: On which task.
+            origin: Configuration key, data fingerprint and code version.
         """
         cell = ("experiment", "system", "task", *_ORIGIN)
         where = " AND ".join(f"{name} = ?" for name in cell)

@@ -29,11 +29,11 @@ class Cell:
     """One value of a table.
 
     Attributes:
-      values: By seed; empty where there is none.
-      paper: What the paper reports.
-      reason: Why there is no value.
-      marks: Out of `MARKS`.
-      p_value: Of the paired test against the baseline; None where there is none.
+        values: By seed; empty where there is none.
+        paper: What the paper reports.
+        reason: Why there is no value.
+        marks: Out of ``MARKS``.
+        p_value: Of the paired test against the baseline; None where there is none.
     """
 
     values: Mapping[int, float] = dataclasses.field(default_factory=dict)
@@ -58,10 +58,10 @@ class Row:
     """A system's cells.
 
     Attributes:
-      system: Whose.
-      cells: By column; where the system is not scored, there is none.
-      average: Over the columns, seed by seed.
-      difference: Of the averages, this less the baseline's, seed by seed.
+        system: Whose.
+        cells: By column; where the system is not scored, there is none.
+        average: Over the columns, seed by seed.
+        difference: Of the averages, this less the baseline's, seed by seed.
     """
 
     system: System
@@ -75,10 +75,10 @@ class Table:
     """An experiment's results.
 
     Attributes:
-      plan: The plan.
-      columns: (task, sub-set) pairs.
-      rows: In the order of the declaration.
-      notes: Lines that belong under it.
+        plan: The plan.
+        columns: (task, sub-set) pairs.
+        rows: In the order of the declaration.
+        notes: Lines that belong under it.
     """
 
     plan: Plan
@@ -112,9 +112,9 @@ def make_table(
     """Makes the table of an experiment.
 
     Args:
-      plan: The plan.
-      results: Rows of the store.
-      failures: Why stages failed, by their keys.
+        plan: The plan.
+        results: Rows of the store.
+        failures: Why stages failed, by their keys.
     """
     experiment = plan.experiment
     by_place: dict[tuple[str, str], list[Result]] = {}

@@ -22,7 +22,7 @@ def code_version(gin_folder: Path) -> str:
     none, and an installed wheel has the version of its checkout.
 
     Args:
-      gin_folder: The project's gin files.
+        gin_folder: The project's gin files.
     """
     package = Path(fsa_jax.__file__).parent
     files = [path for floor in _FLOORS for path in (package / floor).rglob("*.py")]

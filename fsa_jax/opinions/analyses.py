@@ -52,8 +52,8 @@ _OPENING = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "[": "]"}
 class Segment:
     """A labelled part of an analysis.
 
-    Args:
-        part: One of `PARTS`.
+    Attributes:
+        part: One of ``PARTS``.
         text: The lines as the teacher wrote them.
         value: What stands behind the label, without marks around it.
     """
@@ -74,18 +74,18 @@ class Block:
 
     @property
     def level(self) -> str | None:
-        """The sentiment's level, as of `level`."""
+        """The sentiment's level, as of ``level``."""
         return level(self.sentiment)
 
 
 def level(sentiment: str) -> str | None:
-    """Maps a teacher's words for a sentiment to one of the five `LEVELS`.
+    """Maps a teacher's words for a sentiment to one of the five ``LEVELS``.
 
-    `neutral` takes in the slight ones ("mild", "mildly negative", "slightly positive", "mixed"), as
-    the paper's annotation guide does (appendix B.2).
+    ``neutral`` takes in the slight ones ("mild", "mildly negative", "slightly positive", "mixed"),
+    as the paper's annotation guide does (appendix B.2).
 
     Returns:
-        The level, or `None` where the words name no sentiment ("not specified").
+        The level, or ``None`` where the words name no sentiment ("not specified").
     """
     words = sentiment.lower()
     if _SLIGHT.search(words):
@@ -195,7 +195,7 @@ def keep_parts(analysis: str, parts: Iterable[str]) -> str:
 
     Args:
         analysis: The teacher's text.
-        parts: What to keep, of `PARTS`.
+        parts: What to keep, of ``PARTS``.
 
     Returns:
         The kept lines, an empty line before each target; empty where nothing can be read.
@@ -215,7 +215,7 @@ def keep_parts(analysis: str, parts: Iterable[str]) -> str:
 class Survey:
     """How well a set of analyses can be read.
 
-    Args:
+    Attributes:
         texts: Analyses looked at.
         blocks: Blocks read.
         complete: Blocks with all four parts.

@@ -1,4 +1,4 @@
-"""The category spaces of SemEval-2016, written as words (`food quality`).
+"""The category spaces of SemEval-2016, written as words (``food quality``).
 
 A restaurant category is one of twelve pairs of entity and attribute; a laptop category any pair
 of one of 22 entities and one of nine attributes.

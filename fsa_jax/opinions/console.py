@@ -64,7 +64,7 @@ def print_files(files: Sequence[Path], form: str | None, labels: Labels) -> None
 
 
 def print_benchmark() -> None:
-    """Prints table 2 for the benchmark in `$FSA_DATA_DIR`, and the sub-sets of its test sets.
+    """Prints table 2 for the benchmark in ``$FSA_DATA_DIR``, and the sub-sets of its test sets.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -106,7 +106,7 @@ def _sentences(name: str, split: str) -> list[Sentence]:
 
 
 def print_scores(report: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Prints the scores of tasks, as of `scoring.files.summarize`."""
+    """Prints the scores of tasks, as of ``scoring.files.summarize``."""
     table = Table(title="Scores in percent")
     for head in ("task", "sub-set", "seeds"):
         table.add_column(head)

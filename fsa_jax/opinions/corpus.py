@@ -91,7 +91,7 @@ def _hash(purpose: str, review_id: str) -> int:
 
 
 def read_draw(folder: Path) -> str | None:
-    """Returns the letters of a corpus's draw file, `None` where an older corpus has none.
+    """Returns the letters of a corpus's draw file, ``None`` where an older corpus has none.
 
     Args:
         folder: The folder of the corpus.

@@ -29,9 +29,9 @@ _LAYOUTS = {
 class DataSet:
     """A data set and what is asked for in it.
 
-    Args:
+    Attributes:
         kind: What is asked for.
-        domain: restaurant or laptop.
+        domain: Restaurant or laptop.
         form: Format of its files.
         splits: Files of each split, relative to the data root.
     """
@@ -84,10 +84,10 @@ def benchmark_file(relative: str, form: str, root: Path | None = None) -> Path:
     Args:
         relative: Its place below the data root.
         form: Its format.
-        root: The data root; `None` for `FSA_DATA_DIR`.
+        root: The data root; ``None`` for ``FSA_DATA_DIR``.
 
     Raises:
-        FileNotFoundError: There is no such file, or no `FSA_DATA_DIR`.
+        FileNotFoundError: There is no such file, or no ``FSA_DATA_DIR``.
     """
     path = (root or data_root()) / relative
     if not path.is_file():
@@ -116,7 +116,7 @@ def sentences_of(
     Args:
         data_set: The data set.
         split: Name of one of its splits.
-        root: The data root; `None` for `FSA_DATA_DIR`.
+        root: The data root; ``None`` for ``FSA_DATA_DIR``.
 
     Raises:
         FileNotFoundError: A file is missing.

@@ -21,10 +21,10 @@ def write_figures(
     """Writes the figures of a report as JSON.
 
     Args:
-      systems: What the report shows.
-      output: The file.
-      command: What measured them, as a user types it.
-      seconds: How long that took; None where nobody has timed it.
+        systems: What the report shows.
+        output: The file.
+        command: What measured them, as a user types it.
+        seconds: How long that took; None where nobody has timed it.
     """
     measured = {"command": command, "date": datetime.date.today().isoformat(), "seconds": seconds}
     facts = {"machine": provenance.machine(), **provenance.facts()}

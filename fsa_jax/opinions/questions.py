@@ -1,8 +1,8 @@
 """What a task asks about each sentence, for students and LLMs alike.
 
 A *question* is one example of a student and one prompt of an LLM: either all units of a sentence
-(`tsa_rest14`), or the polarity of one of its gold units (zero-shot *classification*, TSC and ASC:
-`tsc_rest14`). Both sides take ids, gold units and sub-sets from here, so that their prediction
+(``tsa_rest14``), or the polarity of one of its gold units (zero-shot *classification*, TSC and ASC:
+``tsc_rest14``). Both sides take ids, gold units and sub-sets from here, so that their prediction
 rows pair up.
 """
 
@@ -23,7 +23,7 @@ ASC_LABELS = ("negative", "neutral", "positive")
 class Classification:
     """A task that asks for the polarity of a gold unit.
 
-    Args:
+    Attributes:
         data_set: Name of the data set that holds the units.
         labels: What may be answered, in the order of table 10.
     """
@@ -44,12 +44,12 @@ CLASSIFICATIONS: Mapping[str, Classification] = {
 class Question:
     """What is asked about a sentence.
 
-    Args:
-        id: The sentence's id; behind it `#<n>` where the n-th gold unit, from 0, is asked about.
+    Attributes:
+        id: The sentence's id; behind it ``#<n>`` where the n-th gold unit, from 0, is asked about.
         sentence: The sentence.
         gold: The right answer: all gold units, or the one that is asked about.
         hard: Whether the sentence is one of the benchmark's additional hard samples.
-        unit: The unit whose polarity is asked for; `None` where all units are.
+        unit: The unit whose polarity is asked for; ``None`` where all units are.
     """
 
     id: str
@@ -69,7 +69,7 @@ class Question:
 
     @property
     def subsets(self) -> dict[str, bool | None]:
-        """Which sub-sets of the scores the sentence is in; `None` where nobody annotated it."""
+        """Which sub-sets of the scores the sentence is in; ``None`` where nobody annotated it."""
         return {
             "implicit": self.sentence.implicit,
             "multiple": self.sentence.is_multiple,
@@ -94,7 +94,7 @@ def questions(task: str, sentences: Iterable[tuple[Sentence, bool]]) -> Iterator
 
     Args:
         task: Its name, that of a classification or not.
-        sentences: Sentences with whether they are hard samples, as of `sentences_of`.
+        sentences: Sentences with whether they are hard samples, as of ``sentences_of``.
 
     Raises:
         ValueError: There is no such task, or a gold polarity is none of its labels.

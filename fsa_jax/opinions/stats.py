@@ -11,11 +11,11 @@ from fsa_jax.opinions.units import ASA, TSA, Kind, gold_units
 class Stats:
     """The columns of table 2.
 
-    Args:
+    Attributes:
         sentences: #Sent.
         targets: #Trg, unique in their sentence by target, polarity and place; implicit ones not.
         categories: #Asp, unique in their sentence by category and polarity.
-        implicit: #Imp, sentences with an opinion without opinion words; `None` where no opinion
+        implicit: #Imp, sentences with an opinion without opinion words; ``None`` where no opinion
             words are annotated.
         multiple: #Mul, sentences with more than one polarity.
     """

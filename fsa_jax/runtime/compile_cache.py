@@ -13,7 +13,7 @@ def enable() -> str:
     """Turns the cache on, before anything is compiled.
 
     Returns:
-      Its folder.
+        Its folder.
     """
     if given := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
         return given  # JAX reads it itself

@@ -1,8 +1,8 @@
 """Reading JSON lines with errors that name the place, and writing files whole or not at all.
 
 A file is written under a hidden name beside its own, which it gets when it is finished: nobody
-meets a half-written one, whatever happens. Files of a bucket (`gs://…`) are written likewise where
-`etils` is installed, as JAX has it.
+meets a half-written one, whatever happens. Files of a bucket (``gs://…``) are written likewise
+where ``etils`` is installed, as JAX has it.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ def parse_object(line: bytes) -> dict[str, Any]:
     """Parses one line as a JSON object.
 
     Raises:
-        ValueError: it is not UTF-8, not JSON, or not an object.
+        ValueError: It is not UTF-8, not JSON, or not an object.
     """
     try:
         row = json.loads(line)
@@ -75,8 +75,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     ``str.splitlines`` would split at.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        packed.UnusableFileError: it is damaged, or no text.
+        FileNotFoundError: There is no such file.
+        packed.UnusableFileError: It is damaged, or no text.
     """
     require_file(path)
     with packed.opened(path) as stream:
@@ -91,8 +91,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yields (line number from 1, object) for every line that is not blank.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a line is not a JSON object; the message names file and line.
+        FileNotFoundError: There is no such file.
+        ValueError: A line is not a JSON object; the message names file and line.
     """
     for number, line in numbered_lines(path):
         try:
@@ -122,7 +122,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     At the end it takes the name ``path``; if the writing fails, it goes away.
 
     Args:
-        path: a local path, or one of a bucket. Folders above it are made.
+        path: A local path, or one of a bucket. Folders above it are made.
     """
     name = os.fspath(path)
     opened = _in_bucket(name) if "://" in name else _on_disk(Path(name))

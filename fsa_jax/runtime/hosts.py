@@ -16,7 +16,7 @@ def join() -> None:
     """Joins the other hosts of this run, if there are any; before JAX is used.
 
     Raises:
-      ValueError: Some, but not all three, of the variables are set, or they are no numbers.
+        ValueError: Some, but not all three, of the variables are set, or they are no numbers.
     """
     import jax
 

@@ -8,10 +8,10 @@ def data_root() -> Path:
     """Returns the folder that holds the corpora and the benchmarks.
 
     Returns:
-        The path named by `FSA_DATA_DIR`.
+        The path named by ``FSA_DATA_DIR``.
 
     Raises:
-        FileNotFoundError: `FSA_DATA_DIR` is unset, or it names no folder.
+        FileNotFoundError: ``FSA_DATA_DIR`` is unset, or it names no folder.
     """
     value = os.environ.get("FSA_DATA_DIR", "")
     if not value:

@@ -7,7 +7,7 @@ def set_up() -> None:
     """Turns the compile cache on, joins the other hosts, and keeps freed memory on a CPU.
 
     Raises:
-      ValueError: The variables that name the other hosts do not fit together.
+        ValueError: The variables that name the other hosts do not fit together.
     """
     import jax
 

@@ -18,7 +18,7 @@ class JsonLines:
     """Appends rows to a file of JSON lines, each flushed whole.
 
     Args:
-      path: The file; a last line without its end, as a kill leaves it, is taken off.
+        path: The file; a last line without its end, as a kill leaves it, is taken off.
     """
 
     def __init__(self, path: epath.Path):
@@ -44,8 +44,8 @@ def write_jsonl(path: epath.Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Writes rows as JSON lines; the file is whole or absent.
 
     Args:
-      path: Where; folders are made.
-      rows: JSON-able but for bytes and arrays, which become texts and lists.
+        path: Where; folders are made.
+        rows: JSON-able but for bytes and arrays, which become texts and lists.
     """
     lines = (json.dumps(row, ensure_ascii=False, default=_plain) + "\n" for row in rows)
     files.write_text(path, "".join(lines))
@@ -60,7 +60,7 @@ def read_object(path: epath.Path) -> Row:
     """Returns the object of a JSON file; an empty one where there is no file.
 
     Raises:
-      ValueError: The file is torn, or holds something else.
+        ValueError: The file is torn, or holds something else.
     """
     if not path.exists():
         return {}
@@ -77,11 +77,11 @@ def read_rows(path: epath.Path, needed: str) -> Iterator[Row]:
     """Yields the rows of a file of JSON lines; a last line that a kill has torn is passed over.
 
     Args:
-      path: The file; where there is none, there are no rows.
-      needed: A field that every row has.
+        path: The file; where there is none, there are no rows.
+        needed: A field that every row has.
 
     Raises:
-      ValueError: A line other than the last is no such row.
+        ValueError: A line other than the last is no such row.
     """
     lines = path.read_text().split("\n") if path.exists() else []
     for number, line in enumerate(lines, 1):

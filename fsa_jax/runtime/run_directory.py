@@ -39,11 +39,11 @@ class Status:
     """How a run stands, or how it ended.
 
     Attributes:
-      state: ``running`` (or killed without a word), ``stopped`` in good order (the same command
-        goes on), ``finished`` or ``failed``.
-      step: Updates made so far.
-      steps: Updates of the whole run.
-      reason: Why it stopped or failed.
+        state: ``running`` (or killed without a word), ``stopped`` in good order (the same command
+            goes on), ``finished`` or ``failed``.
+        step: Updates made so far.
+        steps: Updates of the whole run.
+        reason: Why it stopped or failed.
     """
 
     state: State
@@ -64,7 +64,7 @@ class RunDirectory:
     """Paths of a run, and readers and writers of its files.
 
     Args:
-      path: The directory, which may not be there yet; a URL such as ``gs://…`` is fine.
+        path: The directory, which may not be there yet; a URL such as ``gs://…`` is fine.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -89,7 +89,7 @@ class RunDirectory:
         """Folder of the TensorBoard events of ``train``, ``training_eval/<task>``, ….
 
         Args:
-          name: The folder below the run directory.
+            name: The folder below the run directory.
         """
         return self.path / name
 
@@ -120,7 +120,7 @@ class RunDirectory:
         """Returns what it takes to repeat the run; empty where there is no manifest.
 
         Raises:
-          ValueError: The file is torn, or another program's.
+            ValueError: The file is torn, or another program's.
         """
         return read_object(self.path / "manifest.json")
 
@@ -128,7 +128,7 @@ class RunDirectory:
         """Returns how the run stands; None where it never said.
 
         Raises:
-          ValueError: The file is torn, or another program's.
+            ValueError: The file is torn, or another program's.
         """
         path = self.path / "status.json"
         fields = read_object(path)
@@ -147,8 +147,8 @@ class RunDirectory:
         """Returns what training logged, in order, each step once (the last row that was written).
 
         Raises:
-          FileNotFoundError: There is no training log: this is no run directory.
-          ValueError: A line other than the last is no JSON object.
+            FileNotFoundError: There is no training log: this is no run directory.
+            ValueError: A line other than the last is no JSON object.
         """
         if not self.training_log.exists():
             raise FileNotFoundError(f"{self} is no run directory: it lacks train/metrics.jsonl")
@@ -165,8 +165,8 @@ class RunDirectory:
         """Returns the scores of a task on a split, a row for each evaluated step, in order.
 
         Args:
-          task: Name of the task.
-          split: Its split; None for the development one.
+            task: Name of the task.
+            split: Its split; None for the development one.
         """
         path = self._evaluation(f"{self.name(task, split)}{METRICS}")
         rows = read_rows(path, "step") if path.exists() else ()
@@ -178,12 +178,13 @@ class RunDirectory:
         """Returns the file of predictions of a task on a split.
 
         Args:
-          task: Name of the task.
-          split: Its split; None for the development one.
-          step: Whose answers; None for the best checkpoint's where they are there, else the latest.
+            task: Name of the task.
+            split: Its split; None for the development one.
+            step: Whose answers; None for the best checkpoint's where they are there, else the
+                latest.
 
         Raises:
-          FileNotFoundError: There is none.
+            FileNotFoundError: There is none.
         """
         name = self.name(task, split)
         if step is not None:
@@ -264,13 +265,13 @@ class RunDirectory:
         """Chooses the checkpoint to use: the best where the run kept one, else the latest.
 
         Args:
-          step: Another one.
+            step: Another one.
 
         Returns:
-          The folder, and a few words on why it is this one.
+            The folder, and a few words on why it is this one.
 
         Raises:
-          FileNotFoundError: There is no (such) checkpoint.
+            FileNotFoundError: There is no (such) checkpoint.
         """
         steps = self.steps()
         if not steps:
@@ -311,7 +312,7 @@ class RunDirectory:
         """Writes what it takes to repeat the run.
 
         Args:
-          facts: JSON-able facts.
+            facts: JSON-able facts.
         """
         self._write("manifest.json", json.dumps(facts, indent=2) + "\n")
 
@@ -325,13 +326,13 @@ class RunDirectory:
         """Writes the predictions of a step, and its scores beside those of other steps.
 
         Args:
-          name: See ``name``.
-          step: Whose answers they are.
-          metrics: The scores.
-          rows: A JSON-able dict for each example.
+            name: See ``name``.
+            step: Whose answers they are.
+            metrics: The scores.
+            rows: A JSON-able dict for each example.
 
         Returns:
-          The path of the predictions.
+            The path of the predictions.
         """
         path = self._predictions_file(name, step)
         write_jsonl(path, rows)
@@ -360,14 +361,15 @@ def find_checkpoint(
     """Resolves a run directory to one of its checkpoints, and a checkpoint to itself.
 
     Args:
-      path: A run directory, or a ``checkpoint_<step>`` folder, ours or T5X's.
-      step: Which one of a run directory; None for the best where the run kept one, else the latest.
+        path: A run directory, or a ``checkpoint_<step>`` folder, ours or T5X's.
+        step: Which one of a run directory; None for the best where the run kept one, else the
+            latest.
 
     Returns:
-      The checkpoint's absolute path, and a few words on why it is this one.
+        The checkpoint's absolute path, and a few words on why it is this one.
 
     Raises:
-      FileNotFoundError: There is none.
+        FileNotFoundError: There is none.
     """
     folder = absolute(path)
     if is_checkpoint(folder):
@@ -399,7 +401,7 @@ def runs_in(path: str | os.PathLike[str]) -> list[RunDirectory]:
     None where it is neither. A run's folder of evaluations stands for the run.
 
     Raises:
-      ValueError: It is a run and holds seeds as well, or the seeds are not different ones.
+        ValueError: It is a run and holds seeds as well, or the seeds are not different ones.
     """
     folder = absolute(path)
     run = RunDirectory(folder.parent if folder.name == _EVALUATIONS else folder)
@@ -430,7 +432,7 @@ def evaluation_of(file_name: str) -> tuple[str, int] | None:
     """Tells what predictions are of by their file's name; None for files of other names.
 
     Returns:
-      The name of the evaluation (see ``RunDirectory.name``), and the step.
+        The name of the evaluation (see ``RunDirectory.name``), and the step.
     """
     match = _PREDICTIONS.fullmatch(file_name)
     return (match["name"], int(match["step"])) if match else None

@@ -25,23 +25,23 @@ def evaluate_checkpoint(
     """Scores a student on splits of a task or of a mixture's tasks.
 
     Args:
-      model: The student.
-      mixture_or_task_name: A registered SeqIO name; tasks without metrics are left out.
-      checkpoint_path: Run directory, checkpoint or Hugging Face folder.
-      output_dir: Gets ``inference_eval/<task>-<split>-metrics.jsonl`` and the predictions.
-      splits: Splits to score; those of them that the tasks have.
-      decoding: How to decode.
-      checkpoint_step: Which checkpoint of a run directory; None for the best where the run kept
-        one, else the latest.
-      use_cached: Read the tasks' SeqIO cache.
-      say: Gets a line for each result.
+        model: The student.
+        mixture_or_task_name: A registered SeqIO name; tasks without metrics are left out.
+        checkpoint_path: Run directory, checkpoint or Hugging Face folder.
+        output_dir: Gets ``inference_eval/<task>-<split>-metrics.jsonl`` and the predictions.
+        splits: Splits to score; those of them that the tasks have.
+        decoding: How to decode.
+        checkpoint_step: Which checkpoint of a run directory; None for the best where the run kept
+            one, else the latest.
+        use_cached: Read the tasks' SeqIO cache.
+        say: Gets a line for each result.
 
     Returns:
-      The metrics by ``<task>/<split>``.
+        The metrics by ``<task>/<split>``.
 
     Raises:
-      ValueError: Unknown name, none of the splits, a broken one, or no task with metrics.
-      FileNotFoundError: No checkpoint.
+        ValueError: Unknown name, none of the splits, a broken one, or no task with metrics.
+        FileNotFoundError: No checkpoint.
     """
     tasks = answering.evaluated_tasks(mixture_or_task_name)
     splits = existing_splits(tasks, splits, "EVAL_SPLITS", use_cached)

@@ -31,20 +31,20 @@ def infer(
     ``inputs`` (the example's text features) and ``prediction``.
 
     Args:
-      model: The student.
-      mixture_or_task_name: A registered SeqIO name.
-      checkpoint_path: Run directory, checkpoint or Hugging Face folder.
-      output_dir: Where to write.
-      split: The split to answer.
-      decoding: How to decode.
-      checkpoint_step: Which checkpoint of a run directory; None for the best where the run kept
-        one, else the latest.
-      use_cached: Read the tasks' SeqIO cache.
-      say: Gets a line for each file.
+        model: The student.
+        mixture_or_task_name: A registered SeqIO name.
+        checkpoint_path: Run directory, checkpoint or Hugging Face folder.
+        output_dir: Where to write.
+        split: The split to answer.
+        decoding: How to decode.
+        checkpoint_step: Which checkpoint of a run directory; None for the best where the run kept
+            one, else the latest.
+        use_cached: Read the tasks' SeqIO cache.
+        say: Gets a line for each file.
 
     Raises:
-      ValueError: Unknown name or split.
-      FileNotFoundError: No checkpoint.
+        ValueError: Unknown name or split.
+        FileNotFoundError: No checkpoint.
     """
     tasks = seqio.get_subtasks(get_provider(mixture_or_task_name))
     check_split(tasks, split, use_cached, advice="; INFER_SPLIT names it")

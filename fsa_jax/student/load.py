@@ -26,11 +26,11 @@ class Student:
     """A student ready to answer.
 
     Attributes:
-      params: Its parameters.
-      config: Its size and kind, without dropout.
-      task: The task or mixture that it speaks the vocabulary of.
-      facts: What its run's manifest says; empty for weights of elsewhere.
-      step: Updates of the checkpoint that was read; 0 for weights of elsewhere.
+        params: Its parameters.
+        config: Its size and kind, without dropout.
+        task: The task or mixture that it speaks the vocabulary of.
+        facts: What its run's manifest says; empty for weights of elsewhere.
+        step: Updates of the checkpoint that was read; 0 for weights of elsewhere.
     """
 
     params: Any
@@ -61,20 +61,20 @@ def load(
     """Reads a student from a run directory, one of its checkpoints, or a Hugging Face folder.
 
     Args:
-      checkpoint: Where it lies.
-      task: A registered SeqIO name; None for the one that the run was trained on.
-      module: What to import so that the name is registered; None where it is already.
-      model: Its size and kind; None for what the run's manifest or the HF config says.
-      step: Which checkpoint of a run directory; None for the best where the run kept one, else the
-        latest.
-      say: Gets one line that tells what was read.
+        checkpoint: Where it lies.
+        task: A registered SeqIO name; None for the one that the run was trained on.
+        module: What to import so that the name is registered; None where it is already.
+        model: Its size and kind; None for what the run's manifest or the HF config says.
+        step: Which checkpoint of a run directory; None for the best where the run kept one, else
+            the latest.
+        say: Gets one line that tells what was read.
 
     Returns:
-      The student, its parameters on the devices.
+        The student, its parameters on the devices.
 
     Raises:
-      FileNotFoundError: There is no student.
-      ValueError: The task is not known or not told, or the weights are those of another model.
+        FileNotFoundError: There is no student.
+        ValueError: The task is not known or not told, or the weights are those of another model.
     """
     if module:
         importlib.import_module(module)

@@ -21,13 +21,13 @@ def predict(
     """Answers texts.
 
     Args:
-      student: Who answers.
-      texts: Plain texts, as the task's inputs.
-      decoding: How to decode.
+        student: Who answers.
+        texts: Plain texts, as the task's inputs.
+        decoding: How to decode.
 
     Returns:
-      For each text ``{text, raw, parsed}``: what the student wrote, and what the task's
-      postprocessor reads in it (None where the task has none).
+        For each text ``{text, raw, parsed}``: what the student wrote, and what the task's
+        postprocessor reads in it (None where the task has none).
     """
     vocabulary = student.vocabulary
     inputs = [np.array([*vocabulary.encode(text), vocabulary.eos_id]) for text in texts]
@@ -56,11 +56,11 @@ def read_lines(inputs: str) -> list[str]:
     ``str.splitlines`` ends lines at occur within reviews.
 
     Args:
-      inputs: The file; ``-`` for standard input.
+        inputs: The file; ``-`` for standard input.
 
     Raises:
-      FileNotFoundError: There is no such file.
-      ValueError: The file is not UTF-8, or holds no text.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not UTF-8, or holds no text.
     """
     content = sys.stdin.buffer.read() if inputs == "-" else absolute(inputs).read_bytes()
     try:
@@ -80,13 +80,13 @@ def predict_lines(
     """Answers each line, so that answer n is line n's.
 
     Args:
-      student: Who answers.
-      lines: Texts; the student is not asked about empty ones.
-      decoding: How to decode.
+        student: Who answers.
+        lines: Texts; the student is not asked about empty ones.
+        decoding: How to decode.
 
     Returns:
-      For each line, in order, ``{line, text, raw, parsed}``: its number from 1, and what
-      ``predict`` returns. The answer to an empty line is empty.
+        For each line, in order, ``{line, text, raw, parsed}``: its number from 1, and what
+        ``predict`` returns. The answer to an empty line is empty.
     """
     asked = iter(predict(student, [line for line in lines if line], decoding))
     nothing = {"text": "", "raw": "", "parsed": _parsed(student.task, 0, "", "")}
@@ -97,10 +97,10 @@ def open_place(output: str) -> epath.Path:
     """Makes the folder of a file that will be written, so that no answers are lost for want of it.
 
     Returns:
-      The file's absolute path.
+        The file's absolute path.
 
     Raises:
-      OSError: Nothing can be written there; the message says why.
+        OSError: Nothing can be written there; the message says why.
     """
     path = absolute(output)
     if path.is_dir():

@@ -10,14 +10,14 @@ class EvaluationConfig:
     """When and on what to evaluate.
 
     Attributes:
-      period: Steps between evaluations; None for each epoch, 0 for none at all.
-      split: Split of the loss, and of the tasks' metrics.
-      loss_batches: Batches of the loss at most; None for the whole split.
-      metrics: Decode and score the tasks that have metrics.
-      decoding: How to decode.
-      best_metric: Keep the checkpoint with the highest value of this metric, averaged over tasks.
-      final_splits: Splits to score at the end, with the best checkpoint; those of them that the
-        tasks have.
+        period: Steps between evaluations; None for each epoch, 0 for none at all.
+        split: Split of the loss, and of the tasks' metrics.
+        loss_batches: Batches of the loss at most; None for the whole split.
+        metrics: Decode and score the tasks that have metrics.
+        decoding: How to decode.
+        best_metric: Keep the checkpoint with the highest value of this metric, averaged over tasks.
+        final_splits: Splits to score at the end, with the best checkpoint; those of them that the
+            tasks have.
     """
 
     period: int | None = 1000
@@ -34,10 +34,10 @@ class CheckpointConfig:
     """When to save, what to keep, where to start from (``restore.py``).
 
     Attributes:
-      period: Steps between checkpoints; None: at each evaluation.
-      keep: How many of the latest to keep; None keeps all.
-      initial_path: Parameters to start from.
-      resume_path: Another run's whole state to go on from.
+        period: Steps between checkpoints; None: at each evaluation.
+        keep: How many of the latest to keep; None keeps all.
+        initial_path: Parameters to start from.
+        resume_path: Another run's whole state to go on from.
     """
 
     period: int | None = 1000
@@ -51,9 +51,9 @@ class ParallelConfig:
     """How the devices share the work (``partitioning.py``).
 
     Attributes:
-      model: Devices that share one copy of the model.
-      fsdp: Split parameters and optimizer state over the data axis too.
-      micro_batches: Parts of a batch that are computed one after the other.
+        model: Devices that share one copy of the model.
+        fsdp: Split parameters and optimizer state over the data axis too.
+        micro_batches: Parts of a batch that are computed one after the other.
     """
 
     model: int = 1
@@ -65,11 +65,11 @@ def check_length(total_steps: int | None, epochs: float | None) -> None:
     """Checks that the length of a run is said once.
 
     Args:
-      total_steps: Updates in all.
-      epochs: Instead: passes over the data in all.
+        total_steps: Updates in all.
+        epochs: Instead: passes over the data in all.
 
     Raises:
-      ValueError: Both or neither are given, or there is nothing to train.
+        ValueError: Both or neither are given, or there is nothing to train.
     """
     if total_steps is not None and epochs is not None:
         raise ValueError(

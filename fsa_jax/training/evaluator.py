@@ -23,16 +23,17 @@ def settle(evaluation: EvaluationConfig, data: DataConfig) -> EvaluationConfig:
     """Checks what the evaluations of a run will need, before anything is built.
 
     Args:
-      evaluation: What is asked for.
-      data: What the run trains on.
+        evaluation: What is asked for.
+        data: What the run trains on.
 
     Returns:
-      The same with the final splits that the tasks have; without a best metric where there is no
-      evaluation to tell it.
+        The same with the final splits that the tasks have; without a best metric where there is no
+        evaluation to tell it.
 
     Raises:
-      ValueError: A split is not there, empty or broken, or metrics are asked of tasks without any.
-      FileNotFoundError: A split's files are not there.
+        ValueError: A split is not there, empty or broken, or metrics are asked of tasks without
+            any.
+        FileNotFoundError: A split's files are not there.
     """
     name, cached = data.mixture_or_task_name, data.use_cached
     if evaluation.metrics:
@@ -56,16 +57,16 @@ class Evaluator:
     """Evaluates the student of a run and writes what it finds into the run directory.
 
     Args:
-      program: The run's compiled functions.
-      model: The student.
-      run: The run directory.
-      data: What the run trains on.
-      evaluation: What to evaluate.
-      monitor: Shows and logs the results.
+        program: The run's compiled functions.
+        model: The student.
+        run: The run directory.
+        data: What the run trains on.
+        evaluation: What to evaluate.
+        monitor: Shows and logs the results.
 
     Raises:
-      ValueError: Metrics are asked for, but no task has any, or an example of the evaluation split
-        is longer than a row.
+        ValueError: Metrics are asked for, but no task has any, or an example of the evaluation
+            split is longer than a row.
     """
 
     def __init__(
@@ -106,13 +107,13 @@ class Evaluator:
         """Scores the tasks on a split, and writes answers and scores into the run directory.
 
         Args:
-          params: The parameters.
-          step: Updates that made them.
-          split: A split of the tasks.
-          final: Whether it is one of the final splits, whose files are named after it.
+            params: The parameters.
+            step: Updates that made them.
+            split: A split of the tasks.
+            final: Whether it is one of the final splits, whose files are named after it.
 
         Returns:
-          The metrics, averaged over tasks.
+            The metrics, averaged over tasks.
         """
         found = []
         for task in providers.having(self._tasks, split):

@@ -31,17 +31,17 @@ class Moment:
     """A run right after an update.
 
     Attributes:
-      run: The run directory.
-      monitor: Prints lines and writes scalars.
-      step: Updates made so far.
-      last: Whether there will be no other.
-      state: The train state; the next update takes its arrays away, so keep copies.
-      metrics: What the update reported, on the device: ``loss, accuracy, tokens, grad_norm,
-        param_norm``.
-      info: What its batch held.
-      waited: Seconds waited for data since the run began.
-      is_read: Whether some hook acts now, so that waiting for the device costs nothing more.
-      results: The evaluation of this very step, once there is one.
+        run: The run directory.
+        monitor: Prints lines and writes scalars.
+        step: Updates made so far.
+        last: Whether there will be no other.
+        state: The train state; the next update takes its arrays away, so keep copies.
+        metrics: What the update reported, on the device: ``loss, accuracy, tokens, grad_norm,
+            param_norm``.
+        info: What its batch held.
+        waited: Seconds waited for data since the run began.
+        is_read: Whether some hook acts now, so that waiting for the device costs nothing more.
+        results: The evaluation of this very step, once there is one.
     """
 
     run: RunDirectory
@@ -60,7 +60,7 @@ class Hook:
     """Does nothing; the base of all hooks.
 
     Attributes:
-      every: Updates between two actions; None acts after the last update only.
+        every: Updates between two actions; None acts after the last update only.
     """
 
     every: int | None = None
@@ -69,7 +69,7 @@ class Hook:
         """Called once, before the first update.
 
         Args:
-          step: Updates made in earlier starts of the run.
+            step: Updates made in earlier starts of the run.
         """
 
     def see(self, moment: Moment) -> None:
@@ -93,8 +93,8 @@ class FiniteCheck(Hook):
     where another hook acts, it is made at once.
 
     Args:
-      batches: Names the examples.
-      saved: Knows the last good checkpoint.
+        batches: Names the examples.
+        saved: Knows the last good checkpoint.
     """
 
     def __init__(self, batches: TrainBatches, saved: Checkpoints):
@@ -116,7 +116,7 @@ class FiniteCheck(Hook):
         """Checks what is not checked yet.
 
         Raises:
-          FloatingPointError: Names the step, its examples, and the last good checkpoint.
+            FloatingPointError: Names the step, its examples, and the last good checkpoint.
         """
         while self._unchecked:
             self._check(*self._unchecked.pop())
@@ -140,9 +140,9 @@ class Log(Hook):
     """Logs means over the updates since the last row, weighted by their target tokens.
 
     Args:
-      every: Updates between rows.
-      schedule: The learning rate.
-      started: When the run began, of ``time.perf_counter``.
+        every: Updates between rows.
+        schedule: The learning rate.
+        started: When the run began, of ``time.perf_counter``.
     """
 
     def __init__(self, every: int, schedule: optax.Schedule, started: float):
@@ -179,9 +179,9 @@ class Profile(Hook):
     """Writes a profiler trace of some updates into the run directory.
 
     Args:
-      run: The run directory.
-      first: Updates made before the trace begins.
-      last: Updates made when it ends.
+        run: The run directory.
+        first: Updates made before the trace begins.
+        last: Updates made when it ends.
     """
 
     def __init__(self, run: RunDirectory, first: int, last: int):
@@ -216,8 +216,8 @@ class Evaluate(Hook):
     """Evaluates the student; what is found stays in the moment for the hooks behind.
 
     Args:
-      every: Updates between evaluations.
-      evaluator: Who evaluates.
+        every: Updates between evaluations.
+        evaluator: Who evaluates.
     """
 
     def __init__(self, every: int, evaluator: Evaluator):
@@ -233,9 +233,9 @@ class Save(Hook):
     """Saves checkpoints.
 
     Args:
-      every: Updates between checkpoints.
-      saved: The run's checkpoints.
-      best_every: Updates between evaluations where the best checkpoint is kept, else None.
+        every: Updates between checkpoints.
+        saved: The run's checkpoints.
+        best_every: Updates between evaluations where the best checkpoint is kept, else None.
     """
 
     def __init__(self, every: int, saved: Checkpoints, best_every: int | None):
@@ -256,8 +256,8 @@ class Guarded(Hook):
     """A user's hook: what it raises costs nothing that was learned.
 
     Args:
-      hook: The hook.
-      saved: Saves the state before the run ends.
+        hook: The hook.
+        saved: Saves the state before the run ends.
     """
 
     def __init__(self, hook: Hook, saved: Checkpoints):

@@ -176,7 +176,7 @@ def evaluate(
         str, typer.Option(help="test, test_original, test_hard, dev or train.")
     ] = "test",
 ) -> None:
-    """Let an LLM do a benchmark task in context, and write predictions for `fsa score`."""
+    """Let an LLM do a benchmark task in context, and write predictions to be scored."""
     from fsa_jax.opinions.data_sets import sentences_of
     from generation import foreground, run
     from generation.evaluation import in_context

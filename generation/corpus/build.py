@@ -24,10 +24,10 @@ class Settings:
     """How corpora are written.
 
     Attributes:
-        root: the data root; corpora go to ``root/understanding/<config>/1.0.0``.
-        overwrite: replace corpora of the same names.
-        validation_fraction: share of the reviews held out, chosen by hash of the review id.
-        shard_bytes: about the size of a TFRecord file.
+        root: The data root; corpora go to ``root/understanding/<config>/1.0.0``.
+        overwrite: Replace corpora of the same names.
+        validation_fraction: Share of the reviews held out, chosen by hash of the review id.
+        shard_bytes: About the size of a TFRecord file.
         vocabulary: SentencePiece model whose sha256 the manifests name, or None.
     """
 
@@ -99,16 +99,16 @@ def build(
     examples alone, not on their order.
 
     Args:
-        examples: rows of any status; of rows with one config and review, the last counts.
-        expected_bytes: about how much text they hold; a guess, which decides how many temporary
+        examples: Rows of any status; of rows with one config and review, the last counts.
+        expected_bytes: About how much text they hold; a guess, which decides how many temporary
             files are used.
-        settings: where and how.
-        facts: further entries of every manifest; read after the last example was drawn.
-        check: called with the counts before anything is moved in; raises to stop it.
+        settings: Where and how.
+        facts: Further entries of every manifest; read after the last example was drawn.
+        check: Called with the counts before anything is moved in; raises to stop it.
 
     Raises:
-        FileExistsError: a corpus exists and ``overwrite`` is off.
-        ValueError: no example is ok.
+        FileExistsError: A corpus exists and ``overwrite`` is off.
+        ValueError: No example is ok.
     """
     tfds_files.require_tensorflow()
     refuse_foreign_folder(settings.root, settings.overwrite)

@@ -22,10 +22,10 @@ class Example:
     """One training example, or a row that did not become one.
 
     Attributes:
-        review_id, domain, teacher, prompt, rating: as in the ledger.
-        inputs: the review.
-        targets: the teacher's text; empty unless ``status`` is ok.
-        status, reason: as in the ledger.
+        review_id, domain, teacher, prompt, rating: As in the ledger.
+        inputs: The review.
+        targets: The teacher's text; empty unless ``status`` is ok.
+        status, reason: As in the ledger.
     """
 
     review_id: str
@@ -55,8 +55,8 @@ class Splitter:
     is not empty.
 
     Args:
-        fraction: share of the reviews held out.
-        nearest: by corpus, the good example that is nearest to being held out.
+        fraction: Share of the reviews held out.
+        nearest: By corpus, the good example that is nearest to being held out.
     """
 
     def __init__(self, fraction: float, nearest: Mapping[str, str]) -> None:
@@ -106,8 +106,8 @@ class Sorter:
     ``nearest`` is what a ``Splitter`` needs.
 
     Args:
-        folder: an existing folder for temporary files.
-        expected_bytes: about how much text will be added.
+        folder: An existing folder for temporary files.
+        expected_bytes: About how much text will be added.
     """
 
     def __init__(self, folder: Path, expected_bytes: int) -> None:

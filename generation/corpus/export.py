@@ -18,12 +18,12 @@ def export(reader: LedgerReader, output: Path, validation_fraction: float) -> in
     """Writes the good rows of ledgers, with a ``split`` column, and returns their number.
 
     Args:
-        reader: of the ledgers.
-        output: a ``.parquet`` or ``.jsonl`` file; it appears whole or not at all.
-        validation_fraction: as for ``fsa corpus build``; the same reviews are held out.
+        reader: Of the ledgers.
+        output: A ``.parquet`` or ``.jsonl`` file; it appears whole or not at all.
+        validation_fraction: As for ``fsa corpus build``; the same reviews are held out.
 
     Raises:
-        ValueError: another kind of file, pyarrow is missing, or no row is ok.
+        ValueError: Another kind of file, pyarrow is missing, or no row is ok.
     """
     writers = {".parquet": _write_parquet, ".jsonl": _write_jsonl}
     if output.suffix not in writers:

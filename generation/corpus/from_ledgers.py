@@ -17,8 +17,8 @@ def check_whole(folder: Path) -> tuple[list[Shard], int]:
     """Returns a run's shards and its number of distinct requests, if the run is whole.
 
     Raises:
-        FileNotFoundError: the folder holds no ledger.
-        ValueError: a shard is missing, unfinished or of another input, or shards overlap; the
+        FileNotFoundError: The folder holds no ledger.
+        ValueError: A shard is missing, unfinished or of another input, or shards overlap; the
             message names it and the command that mends it.
     """
     run_folder = RunFolder(folder)
@@ -59,8 +59,8 @@ class LedgerReader:
     """Reads ledgers as examples and counts on the way.
 
     Args:
-        folders: output folders of ``fsa generate``.
-        allow_incomplete: take what is there from unfinished runs.
+        folders: Output folders of ``fsa generate``.
+        allow_incomplete: Take what is there from unfinished runs.
     """
 
     def __init__(self, folders: list[Path], allow_incomplete: bool = False) -> None:

@@ -44,12 +44,12 @@ class ReleasedCorpus:
     """Reads released files as examples.
 
     Args:
-        paths: the files.
-        teacher: the teacher's name in the corpus.
+        paths: The files.
+        teacher: The teacher's name in the corpus.
         domain: ``restaurant``, ``laptop``, or ``auto``: by a folder in the file's path, else by
             each row's text.
         prompt: ``anl``, ``rw``, or ``auto``: likewise.
-        left_out: receives one JSON line for each row that is left out, with file, line and reason.
+        left_out: Receives one JSON line for each row that is left out, with file, line and reason.
     """
 
     def __init__(
@@ -148,19 +148,19 @@ def import_released(
     What is left out is listed in ``<root>/import-left-out-<teacher>.jsonl``.
 
     Args:
-        paths: the files.
-        teacher: the teacher's name, of lower-case letters, digits and ``_``.
+        paths: The files.
+        teacher: The teacher's name, of lower-case letters, digits and ``_``.
         domain: ``restaurant``, ``laptop`` or ``auto``.
         prompt: ``anl``, ``rw`` or ``auto``.
-        settings: where and how to write.
-        max_bad_fraction: nothing is written where a larger share of the lines is bad.
+        settings: Where and how to write.
+        max_bad_fraction: Nothing is written where a larger share of the lines is bad.
 
     Returns:
         Counts of lines, what was written, and the path of the list.
 
     Raises:
-        ValueError: too many bad lines, or nothing to write.
-        FileNotFoundError, FileExistsError: a file is missing, or a corpus is there already.
+        ValueError: Too many bad lines, or nothing to write.
+        FileNotFoundError, FileExistsError: A file is missing, or a corpus is there already.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", teacher):
         raise ValueError(f"--teacher is {teacher!r}; use lower-case letters, digits and _")

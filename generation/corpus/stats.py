@@ -22,11 +22,11 @@ class Stats:
     """Counts over rows, by prompt where it matters; memory does not grow with the rows.
 
     Attributes:
-        statuses: rows by (config, status).
-        reasons: failed and filtered rows by reason.
-        input_lengths, target_lengths: reviews and texts by (prompt, tokens).
+        statuses: Rows by (config, status).
+        reasons: Failed and filtered rows by reason.
+        input_lengths, target_lengths: Reviews and texts by (prompt, tokens).
         targets_per_review: ANL texts by number of blocks.
-        sentiments: blocks by (stars, level); level is one of ``analyses.LEVELS`` or unreadable.
+        sentiments: Blocks by (stars, level); level is one of ``analyses.LEVELS`` or unreadable.
     """
 
     statuses: collections.Counter[tuple[str, str]] = dataclasses.field(

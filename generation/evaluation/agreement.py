@@ -12,9 +12,9 @@ def krippendorff_alpha(units: Sequence[Sequence[int]], values: int) -> float:
     Krippendorff's alpha-reliability".
 
     Args:
-        units: the ratings that each judged thing got, from 0 to ``values - 1``, in any order; a
+        units: The ratings that each judged thing got, from 0 to ``values - 1``, in any order; a
             thing with fewer than two does not count.
-        values: the number of possible ratings.
+        values: The number of possible ratings.
 
     Returns:
         Alpha; NaN where nothing was judged twice, or where all ratings are the same, so that

@@ -35,11 +35,11 @@ class Judgements:
     """All judgements, and what was done to them.
 
     Attributes:
-        rows: the judgements, one for each annotator and analysis.
-        capped: sentiment scores that were lowered to the score of precision, as the guide asks.
-        skipped: annotations that their annotators cancelled.
-        repeated: annotations that stand in the export more than once, beyond the first.
-        replaced: annotations that a newer one of the same annotator and task takes the place of.
+        rows: The judgements, one for each annotator and analysis.
+        capped: Sentiment scores that were lowered to the score of precision, as the guide asks.
+        skipped: Annotations that their annotators cancelled.
+        repeated: Annotations that stand in the export more than once, beyond the first.
+        replaced: Annotations that a newer one of the same annotator and task takes the place of.
     """
 
     rows: list[Judgement] = dataclasses.field(default_factory=list)
@@ -73,8 +73,8 @@ def read(annotations: Path, key: dict[str, dict[str, str]]) -> Judgements:
     """Reads Label Studio's JSON export.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no such export, a score is missing or no score, or annotators cannot be
+        FileNotFoundError: There is no such file.
+        ValueError: It is no such export, a score is missing or no score, or annotators cannot be
             told apart; the message names the task.
     """
     try:

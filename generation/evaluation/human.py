@@ -112,10 +112,10 @@ class Exported:
     """What an evaluation asks people to judge.
 
     Attributes:
-        reviews: the number of tasks by domain.
-        filtered: by teacher, how many of its analyses the rules of ``quality`` would keep out of a
+        reviews: The number of tasks by domain.
+        filtered: By teacher, how many of its analyses the rules of ``quality`` would keep out of a
             corpus; a teacher's cut-off answers count in its score like all others.
-        unanswered: requests, by teacher, to which no answer came; their reviews are not drawn.
+        unanswered: Requests, by teacher, to which no answer came; their reviews are not drawn.
     """
 
     reviews: dict[str, int]
@@ -129,14 +129,14 @@ def export(
     """Writes tasks, labelling interface and key.
 
     Args:
-        folders: output folders of ``fsa generate``, of one teacher or of several.
-        output: the tasks, ``….json``; the two other files lie beside it.
-        count: reviews of each domain.
-        seed: of the draw of reviews and letters.
-        prompt: name of the prompt whose answers are judged.
+        folders: Output folders of ``fsa generate``, of one teacher or of several.
+        output: The tasks, ``….json``; the two other files lie beside it.
+        count: Reviews of each domain.
+        seed: Of the draw of reviews and letters.
+        prompt: Name of the prompt whose answers are judged.
 
     Raises:
-        ValueError: too few reviews have an answer of every teacher, or a review or an answer is
+        ValueError: Too few reviews have an answer of every teacher, or a review or an answer is
             not one and the same in all folders.
     """
     reader = LedgerReader(folders, allow_incomplete=True)
@@ -274,8 +274,8 @@ def load_key(path: Path) -> dict[str, dict[str, str]]:
     """Reads who stands behind each letter of each task.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no key.
+        FileNotFoundError: There is no such file.
+        ValueError: It is no key.
     """
     try:
         key = json.loads(files.require_file(path).read_text("utf-8"))["tasks"]

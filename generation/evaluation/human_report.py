@@ -18,7 +18,7 @@ def find_key(annotations: Path) -> Path:
     """Returns the only key beside the annotations.
 
     Raises:
-        ValueError: there is none, or more than one.
+        ValueError: There is none, or more than one.
     """
     found = sorted(annotations.parent.glob("*.key.json"))
     if len(found) != 1:

@@ -47,14 +47,14 @@ class Judgement:
     """One opinion found in a review.
 
     Attributes:
-        target: what is judged, as the text names it; the domain's whole where it names nothing.
-        named: whether the text names the target.
-        aspect: entity and attribute, such as ``Food, Quality``.
-        level: index into ``LEVELS``, 0 to 4.
-        phrases: the words that judge, as they stand in the text; the clause where the judgement is
+        target: What is judged, as the text names it; the domain's whole where it names nothing.
+        named: Whether the text names the target.
+        aspect: Entity and attribute, such as ``Food, Quality``.
+        level: Index into ``LEVELS``, 0 to 4.
+        phrases: The words that judge, as they stand in the text; the clause where the judgement is
             implicit.
-        cue: the phrase rule that judged, or None where sentiment words did.
-        clause: the text that it was read from.
+        cue: The phrase rule that judged, or None where sentiment words did.
+        clause: The text that it was read from.
     """
 
     target: str
@@ -94,8 +94,8 @@ def analyze(text: str, knowledge: Knowledge) -> list[Judgement]:
     """Returns the opinions of a review in the order of its text, at most ``MAX_OPINIONS``.
 
     Args:
-        text: any English review; what is not English yields few or no opinions.
-        knowledge: of the review's domain.
+        text: Any English review; what is not English yields few or no opinions.
+        knowledge: Of the review's domain.
     """
     found: list[Judgement] = []
     last: _Target | None = None

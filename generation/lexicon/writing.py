@@ -35,7 +35,7 @@ def analysis_text(review: str, domain: str) -> str:
     It has one block of four lines per opinion, and a blank line between blocks.
 
     Args:
-        review: an English review.
+        review: An English review.
         domain: ``restaurant`` or ``laptop``.
     """
     known = knowledge.load(domain)
@@ -55,7 +55,7 @@ def rewrite_text(review: str, domain: str) -> str:
     It tells the opinions in the first person, each with its feeling and reason.
 
     Args:
-        review: an English review.
+        review: An English review.
         domain: ``restaurant`` or ``laptop``.
     """
     known = knowledge.load(domain)

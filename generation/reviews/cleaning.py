@@ -39,10 +39,10 @@ class Limits:
     """What a text must be to stay.
 
     Attributes:
-        min_words, max_words: length in words parted by white space.
-        max_tokens: length by ``count_tokens``, or None.
-        count_tokens: the teacher's tokenizer, or None.
-        english: whether other languages are left out.
+        min_words, max_words: Length in words parted by white space.
+        max_tokens: Length by ``count_tokens``, or None.
+        count_tokens: The teacher's tokenizer, or None.
+        english: Whether other languages are left out.
     """
 
     min_words: int = 5

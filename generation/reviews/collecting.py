@@ -33,10 +33,10 @@ class Sampling:
     """How many reviews to take, and which.
 
     Attributes:
-        count: number to take, or None for all.
-        weights: of one to five stars, on their natural proportions.
-        seed: same seed and input, same choice.
-        near_duplicates: leave out texts whose word triples overlap by this share with an earlier
+        count: Number to take, or None for all.
+        weights: Of one to five stars, on their natural proportions.
+        seed: Same seed and input, same choice.
+        near_duplicates: Leave out texts whose word triples overlap by this share with an earlier
             one's (Jaccard), or None. It takes about 3 KB of memory a review.
     """
 
@@ -91,15 +91,15 @@ def collect(
     """Writes the chosen reviews to ``output``, atomically.
 
     Args:
-        candidates: of one source.
-        source: its name, for the reviews' ``source`` field.
+        candidates: Of one source.
+        source: Its name, for the reviews' ``source`` field.
         output: JSON lines to write.
-        limits: what a text must be.
-        sampling: how many to take, and which.
-        max_bad_fraction: nothing is written where a larger share of the lines is bad.
+        limits: What a text must be.
+        sampling: How many to take, and which.
+        max_bad_fraction: Nothing is written where a larger share of the lines is bad.
 
     Raises:
-        ValueError: too many bad lines, too many ids that come again, or nothing is left.
+        ValueError: Too many bad lines, too many ids that come again, or nothing is left.
     """
     report = Report()
     with files.atomic_folder(output.parent, "reviews") as work:

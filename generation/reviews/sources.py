@@ -45,10 +45,10 @@ class Fields:
     """How a dump names what a review is made of; where it has several forms, several names.
 
     Attributes:
-        text: joined with line ends.
-        rating: the stars.
-        identity: what names the review; an empty tuple where nothing does.
-        made: whether ``identity`` and the text are to be made into an id.
+        text: Joined with line ends.
+        rating: The stars.
+        identity: What names the review; an empty tuple where nothing does.
+        made: Whether ``identity`` and the text are to be made into an id.
     """
 
     text: tuple[str, ...]
@@ -62,10 +62,10 @@ class Join:
     """How a dump names what its reviews are about.
 
     Attributes:
-        noun: what that is, in one word.
-        keys: fields of its id, in both files; the first that a line has counts.
-        categories: fields of its categories, in its own file; all that a line has count.
-        members: the review file and its own file in an archive.
+        noun: What that is, in one word.
+        keys: Fields of its id, in both files; the first that a line has counts.
+        categories: Fields of its categories, in its own file; all that a line has count.
+        members: The review file and its own file in an archive.
     """
 
     noun: str
@@ -108,9 +108,9 @@ def yelp(
     Args:
         reviews: ``…review.json``, packed or not, or the archive.
         businesses: ``…business.json``, likewise.
-        category: a business is wanted if its categories name this, such as ``Restaurants``.
-        progress: told the bytes read of ``reviews``.
-        say: told what the user should know besides.
+        category: A business is wanted if its categories name this, such as ``Restaurants``.
+        progress: Told the bytes read of ``reviews``.
+        say: Told what the user should know besides.
     """
     for line, row in _joined(reviews, businesses, YELP, category, progress, say):
         if isinstance(row, Dropped):
@@ -128,9 +128,9 @@ def amazon(
     Args:
         reviews: JSON lines of reviews, packed or not.
         products: JSON lines of metadata, likewise.
-        category: a product is wanted if its categories name this, such as ``Laptops``.
-        progress: told the bytes read of ``reviews``.
-        say: told what the user should know besides.
+        category: A product is wanted if its categories name this, such as ``Laptops``.
+        progress: Told the bytes read of ``reviews``.
+        say: Told what the user should know besides.
     """
     for line, row in _joined(reviews, products, AMAZON, category, progress, say):
         if isinstance(row, Dropped):
@@ -154,17 +154,17 @@ def table(
     """Reads a csv or tsv file with a header line, or JSON lines, packed or not.
 
     Args:
-        path: the file.
-        domain: of all its reviews.
-        columns: the file's names for ``text``, ``rating`` and, where it has them, ``id`` and
+        path: The file.
+        domain: Of all its reviews.
+        columns: The file's names for ``text``, ``rating`` and, where it has them, ``id`` and
             ``title``.
-        progress: told the bytes read.
-        say: told how the file is read where that was guessed.
-        lowest: rating of the worst review, 1 for stars or 0 for labels; None tells by the values.
-        encoding: of the text; None tells by a byte-order mark, and without one it is UTF-8.
+        progress: Told the bytes read.
+        say: Told how the file is read where that was guessed.
+        lowest: Rating of the worst review, 1 for stars or 0 for labels; None tells by the values.
+        encoding: Of the text; None tells by a byte-order mark, and without one it is UTF-8.
 
     Raises:
-        ValueError: no such columns, or ratings that are no stars.
+        ValueError: No such columns, or ratings that are no stars.
     """
     text = (columns["title"], columns["text"]) if "title" in columns else (columns["text"],)
     identity = (columns["id"],) if "id" in columns else ()

@@ -37,9 +37,9 @@ class Scale:
     """The scale of one file's ratings.
 
     Args:
-        path: the file, for errors.
-        column: name of the column of ratings.
-        lowest: rating of the worst review, 1 or 0; None where it was not told.
+        path: The file, for errors.
+        column: Name of the column of ratings.
+        lowest: Rating of the worst review, 1 or 0; None where it was not told.
     """
 
     def __init__(self, path: Path, column: str, lowest: int | None) -> None:

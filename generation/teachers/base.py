@@ -14,13 +14,13 @@ class Spec:
     """Who answers, in all that decides the answers.
 
     Attributes:
-        teacher: the name that ledger and corpus carry, such as ``mixtral_8x7b``.
-        backend: what runs the model, such as ``vllm`` or ``openai``, with its address where that
+        teacher: The name that ledger and corpus carry, such as ``mixtral_8x7b``.
+        backend: What runs the model, such as ``vllm`` or ``openai``, with its address where that
             may matter.
-        model: the model's name.
-        revision: the model's revision, or the version of the rules.
-        sampling: sampling parameters, as the backend takes them.
-        instruction_role: whether the model's chat template knows a system role.
+        model: The model's name.
+        revision: The model's revision, or the version of the rules.
+        sampling: Sampling parameters, as the backend takes them.
+        instruction_role: Whether the model's chat template knows a system role.
     """
 
     teacher: str
@@ -65,11 +65,11 @@ class Answer:
     """What came of a request.
 
     Attributes:
-        request: the question.
-        response: the text, or None where none came.
-        error: empty, or why no text came: a name, with details after a colon.
-        finish_reason: as the backend said it, or None.
-        attempts: how often the backend was asked.
+        request: The question.
+        response: The text, or None where none came.
+        error: Empty, or why no text came: a name, with details after a colon.
+        finish_reason: As the backend said it, or None.
+        attempts: How often the backend was asked.
         usage: ``prompt_tokens``, ``completion_tokens`` and ``cost`` in US dollars, as far as known.
     """
 

@@ -21,18 +21,18 @@ class Choice:
     """What the user chose; None takes the preset's value.
 
     Attributes:
-        teacher: a preset's name, or a new one.
-        backend: one of ``BACKENDS``.
-        model, revision: what answers.
-        base_url: of the service; None for OpenAI's own.
-        service: stands for the base URL in ledger keys, so that a service may move.
-        key_variable: the environment variable that holds the API key.
-        sampling: overrides of ``presets.SAMPLING``.
+        teacher: A preset's name, or a new one.
+        backend: One of ``BACKENDS``.
+        model, revision: What answers.
+        base_url: Of the service; None for OpenAI's own.
+        service: Stands for the base URL in ledger keys, so that a service may move.
+        key_variable: The environment variable that holds the API key.
+        sampling: Overrides of ``presets.SAMPLING``.
         price_prompt, price_completion: US dollars per million tokens.
-        concurrency, timeout, attempts: of the ``openai`` backend.
-        max_tokens_name: what the service calls the limit of an answer's tokens.
-        engine: of the ``vllm`` backend, the fields of ``vllm_engine.Engine``.
-        batch: of the ``openai_batch`` backend, the fields of ``openai_batch.Limits``.
+        concurrency, timeout, attempts: Of the ``openai`` backend.
+        max_tokens_name: What the service calls the limit of an answer's tokens.
+        engine: Of the ``vllm`` backend, the fields of ``vllm_engine.Engine``.
+        batch: Of the ``openai_batch`` backend, the fields of ``openai_batch.Limits``.
     """
 
     teacher: str = "lexicon"
@@ -58,11 +58,11 @@ def make(choice: Choice, folder: Path) -> Teacher:
     """Builds the teacher; nothing is loaded or asked yet.
 
     Args:
-        choice: what the user chose.
-        folder: the run's folder, where ``openai_batch`` keeps its jobs.
+        choice: What the user chose.
+        folder: The run's folder, where ``openai_batch`` keeps its jobs.
 
     Raises:
-        ValueError: the choice is incomplete or contradicts itself; the message names the flag.
+        ValueError: The choice is incomplete or contradicts itself; the message names the flag.
     """
     backend, preset = _backend(choice)
     if backend == "lexicon":

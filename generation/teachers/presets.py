@@ -26,11 +26,11 @@ class Preset:
     """A teacher that is known by name.
 
     Attributes:
-        backend: what runs it unless the user says otherwise.
-        model: its name at the hub or at the service.
-        revision: of the weights; the service's dated models need none.
-        instruction_role: whether its chat template knows a system role.
-        price: what it costs at its maker's service, or None where it runs on own machines.
+        backend: What runs it unless the user says otherwise.
+        model: Its name at the hub or at the service.
+        revision: Of the weights; the service's dated models need none.
+        instruction_role: Whether its chat template knows a system role.
+        price: What it costs at its maker's service, or None where it runs on own machines.
     """
 
     backend: str

@@ -19,13 +19,13 @@ class Engine:
 
     Attributes:
         tensor_parallel: GPUs that share each layer.
-        pipeline_parallel: groups of GPUs that share the layers.
-        window: most requests inside the engine at a time.
+        pipeline_parallel: Groups of GPUs that share the layers.
+        window: Most requests inside the engine at a time.
         quantization: vLLM's name of a scheme, or None to follow the model's own config.
-        dtype: such as ``auto``, ``bfloat16``, ``float32``.
-        max_model_len: tokens of prompt and answer together, or None for the model's own.
-        gpu_memory: share of the GPU's memory to use.
-        enforce_eager: without compiled graphs: starts faster, runs slower.
+        dtype: Such as ``auto``, ``bfloat16``, ``float32``.
+        max_model_len: Tokens of prompt and answer together, or None for the model's own.
+        gpu_memory: Share of the GPU's memory to use.
+        enforce_eager: Without compiled graphs: starts faster, runs slower.
     """
 
     tensor_parallel: int = 1

@@ -98,9 +98,9 @@ def write_benchmark(folder: Path, seed: int, sizes: dict[str, int] | None = None
     """Writes ``folder/{atsa,acsa}/{data set}/{split}.json`` in it.
 
     Args:
-        folder: the ``fsa`` folder of a data root.
-        seed: same seed, same bytes.
-        sizes: sentences by split, default ``SIZES``.
+        folder: The ``fsa`` folder of a data root.
+        seed: Same seed, same bytes.
+        sizes: Sentences by split, default ``SIZES``.
 
     Returns:
         Sentences by file.

@@ -25,9 +25,9 @@ def write_instructions(path: Path, seed: int, count: int = COUNT) -> int:
     """Writes JSON lines of ``instruction``, ``input`` and ``output``; returns their number.
 
     Args:
-        path: the file.
-        seed: same seed, same bytes.
-        count: how many.
+        path: The file.
+        seed: Same seed, same bytes.
+        count: How many.
     """
     rng = random.Random(f"{seed} instructions")
     speakers = [Speaker(domain, rng) for domain in ("restaurant", "laptop")]

@@ -28,8 +28,8 @@ def write_quads(folder: Path, seed: int) -> dict[str, int]:
     """Writes ``asqp/…`` and ``acos/…`` of a data root.
 
     Args:
-        folder: the data root.
-        seed: same seed, same bytes.
+        folder: The data root.
+        seed: Same seed, same bytes.
 
     Returns:
         Sentences by file.

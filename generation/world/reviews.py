@@ -20,8 +20,8 @@ def draw_reviews(count: int, seed: int) -> Iterator[tuple[Review, list[SampleSen
     Each comes with the sentences that it is made of.
 
     Args:
-        count: number of reviews.
-        seed: same seed, same reviews; a larger count begins with the reviews of a smaller one.
+        count: Number of reviews.
+        seed: Same seed, same reviews; a larger count begins with the reviews of a smaller one.
     """
     for index in range(count):
         domain = DOMAINS[index % len(DOMAINS)]
@@ -41,9 +41,9 @@ def draw_by_stars(count: int, seed: int, weights: Sequence[float]) -> list[Revie
     A weight multiplies the natural share of its stars, as a sampling scheme's does.
 
     Args:
-        count: number of reviews.
-        seed: same seed, same reviews.
-        weights: of one to five stars; not all zero.
+        count: Number of reviews.
+        seed: Same seed, same reviews.
+        weights: Of one to five stars; not all zero.
     """
     rng = random.Random(f"{seed} stars {weights}")
     largest = max(weights)

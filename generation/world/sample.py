@@ -27,18 +27,18 @@ def write_sample(
     """Writes reviews, benchmarks, instructions and a vocabulary, all decided by the seed.
 
     Args:
-        folder: the data root to fill.
-        seed: same seed and number, same bytes.
-        reviews: number of reviews.
-        overwrite: write into a folder that is not empty.
-        weights: of reviews of one to five stars; None for as they come. The rest of the world does
+        folder: The data root to fill.
+        seed: Same seed and number, same bytes.
+        reviews: Number of reviews.
+        overwrite: Write into a folder that is not empty.
+        weights: Of reviews of one to five stars; None for as they come. The rest of the world does
             not depend on it.
 
     Returns:
         Numbers of reviews, benchmark sentences by file, instructions, and pieces.
 
     Raises:
-        FileExistsError: the folder is not empty and ``overwrite`` is off, or it is a file.
+        FileExistsError: The folder is not empty and ``overwrite`` is off, or it is a file.
     """
     if folder.is_file():
         raise FileExistsError(f"{folder} is a file; name a folder")

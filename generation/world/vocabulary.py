@@ -13,9 +13,9 @@ def train_vocabulary(texts: Iterable[str], path: Path, pieces: int = 1000) -> in
     The sentinels and the newline token are not in it: readers add them when they load a vocabulary.
 
     Args:
-        texts: what to train on; the same texts in the same order give the same bytes.
-        path: the model file to write.
-        pieces: the most pieces to keep; small texts give fewer.
+        texts: What to train on; the same texts in the same order give the same bytes.
+        path: The model file to write.
+        pieces: The most pieces to keep; small texts give fewer.
 
     Returns:
         The number of pieces.

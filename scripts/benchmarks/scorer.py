@@ -1,4 +1,4 @@
-"""Measures how long `fsa score` takes, the whole command, at 10K, 100K and 1M predictions.
+"""Measures how long ``fsa score`` takes, the whole command, at 10K, 100K and 1M predictions.
 
     python scripts/benchmarks/scorer.py [--sizes 10000,100000,1000000]
 
@@ -81,7 +81,7 @@ def write_file(path: Path, size: int) -> float:
 
 
 def measure(path: Path, *options: str) -> tuple[float, float, float]:
-    """Runs `fsa score` on a file.
+    """Runs ``fsa score`` on a file.
 
     Returns:
         Seconds and processor seconds of the whole command, and its peak memory in MiB.

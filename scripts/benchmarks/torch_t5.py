@@ -28,8 +28,8 @@ class RmsScaledAdamW(torch.optim.Optimizer):
     """AdamW whose step on a tensor is scaled by the tensor's root mean square.
 
     Args:
-      parameters: What to train.
-      lr: Learning rate.
+        parameters: What to train.
+        lr: Learning rate.
     """
 
     def __init__(self, parameters: Any, lr: float):
@@ -94,8 +94,8 @@ class Trainer:
     """The training loop, one update at a time.
 
     Args:
-      config: Of the model, which starts at random.
-      bfloat16: Whether to run under autocast.
+        config: Of the model, which starts at random.
+        bfloat16: Whether to run under autocast.
     """
 
     def __init__(self, config: transformers.T5Config, bfloat16: bool):

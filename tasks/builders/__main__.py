@@ -22,11 +22,11 @@ def build_all(manual_dir: Path, data_dir: Path) -> Iterator[tuple[str, dict[str,
     """Builds every config from local files alone.
 
     Args:
-        manual_dir: The files, in the layout of `FSA_DATA_DIR`.
+        manual_dir: The files, in the layout of ``FSA_DATA_DIR``.
         data_dir: Where TFDS writes; what is there already is built anew.
 
     Yields:
-        The name of each config, and the sizes of its splits; `None` where files are missing.
+        The name of each config, and the sizes of its splits; ``None`` where files are missing.
     """
     how = tfds.download.DownloadConfig(
         manual_dir=manual_dir, download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS

@@ -17,13 +17,13 @@ def write_reports(
     """Writes ``table.md``, ``table.csv``, ``table.tex``, ``figure.png`` and ``index.html``.
 
     Args:
-      plan: The plan.
-      store: Where the scores are.
-      folder: Where to write; each file is whole or as it was.
-      failures: Why stages failed in this run, by their keys.
+        plan: The plan.
+        store: Where the scores are.
+        folder: Where to write; each file is whole or as it was.
+        failures: Why stages failed in this run, by their keys.
 
     Returns:
-      The table, and the path of the page.
+        The table, and the path of the page.
     """
     table = with_tests(make_table(plan, store.read(plan.experiment.name), failures))
     picture = figures.draw(table)

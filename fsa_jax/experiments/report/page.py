@@ -34,9 +34,9 @@ def html_page(table: Table, picture: bytes, curves: Mapping[str, bytes]) -> str:
     """The page.
 
     Args:
-      table: The experiment's results.
-      picture: Its figure, PNG.
-      curves: The training curves, PNG by title.
+        table: The experiment's results.
+        picture: Its figure, PNG.
+        curves: The training curves, PNG by title.
     """
     plan = table.plan
     parts = [

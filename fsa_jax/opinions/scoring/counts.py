@@ -83,7 +83,7 @@ def pair(parsed: Sequence[Any], gold: Sequence[Any]) -> list[tuple[int, int]]:
         gold: The same of the gold units.
 
     Returns:
-        (index in `parsed`, index in `gold`) of each pair, in the order of `parsed`.
+        (index in ``parsed``, index in ``gold``) of each pair, in the order of ``parsed``.
     """
     if len(gold) > _SHORT:
         return _pair_many(parsed, gold)
@@ -119,7 +119,7 @@ def count(keys: Keys, kind: Kind, polarities: Polarities | None = None) -> tuple
         polarities: Sums by polarity, which the row is added to.
 
     Returns:
-        A number for each of `COLUMNS`.
+        A number for each of ``COLUMNS``.
     """
     if keys.perfect:
         size = len(keys.gold)
@@ -171,7 +171,7 @@ def metrics(sums: Sequence[float] | np.ndarray) -> dict[str, float]:
     Of nothing, 100% is right, as in the reference: who says nothing says nothing wrong.
 
     Args:
-        sums: A number for each of `COLUMNS`.
+        sums: A number for each of ``COLUMNS``.
     """
     get = dict(zip(COLUMNS, map(float, sums), strict=True))
     found: dict[str, float] = {}

@@ -24,7 +24,7 @@ class Source:
     Attributes:
         path: The file.
         evaluation: What was evaluated: the file's name without the step.
-        step: Updates of the student; `None` where the name does not say.
+        step: Updates of the student; ``None`` where the name does not say.
         run: The run directory that it lies in.
         seed: The run's, by its manifest.
     """
@@ -40,7 +40,7 @@ def find_sources(paths: Iterable[Path]) -> list[Source]:
     """Finds the files to score, each once.
 
     Of a run directory, or of all that lie in a folder of seeds, these are the files of the best
-    checkpoint (see `RunDirectory.scored_predictions`); of any other folder, all files of the last
+    checkpoint (see ``RunDirectory.scored_predictions``); of any other folder, all files of the last
     step. Metrics, which evaluations write beside predictions, do not count even where a shell's
     pattern names them.
 

@@ -41,12 +41,12 @@ class State:
     """A batch as the service tells of it.
 
     Attributes:
-        id: the service's name of it.
-        name: ours, from the metadata, where the service keeps them; else empty.
-        input: id of the file of requests.
-        status: one of ``COMPLETED``, ``FAILED``, ``EXPIRED``, ``CANCELLED``; empty while it works.
-        files: ids of the files of answers and of errors.
-        errors: codes and words about the batch as a whole.
+        id: The service's name of it.
+        name: Ours, from the metadata, where the service keeps them; else empty.
+        input: Id of the file of requests.
+        status: One of ``COMPLETED``, ``FAILED``, ``EXPIRED``, ``CANCELLED``; empty while it works.
+        files: Ids of the files of answers and of errors.
+        errors: Codes and words about the batch as a whole.
     """
 
     id: str
@@ -61,7 +61,7 @@ def read_state(row: Any) -> State:
     """Reads a batch object of whatever completeness.
 
     Raises:
-        BrokenAnswerError: it is none.
+        BrokenAnswerError: It is none.
     """
     if not isinstance(row, dict) or not isinstance(row.get("status"), str):
         raise faults.BrokenAnswerError("the body is no batch")
@@ -102,8 +102,8 @@ def of_failed(state: State, secret: str) -> Fault:
     """Classifies a batch that failed as a whole.
 
     Args:
-        state: the batch.
-        secret: the API key, which is cut out of all words.
+        state: The batch.
+        secret: The API key, which is cut out of all words.
     """
     for code, message in state.errors:
         error = {"code": code, "message": f"{code} {message}".strip()}
@@ -125,8 +125,8 @@ class Queue:
     than the batch. Each few batches that are done let the guess grow by a quarter.
 
     Args:
-        most: requests in a batch.
-        pause: seconds until the first new try at a queue that others fill; each further one waits
+        most: Requests in a batch.
+        pause: Seconds until the first new try at a queue that others fill; each further one waits
             twice as long.
     """
 
@@ -142,7 +142,7 @@ class Queue:
         """Returns how many requests a batch may hold now, 0 for none.
 
         Args:
-            held: requests that we have in the queue.
+            held: Requests that we have in the queue.
         """
         if time.monotonic() < self._open_at:
             return 0

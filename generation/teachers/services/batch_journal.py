@@ -23,10 +23,10 @@ class Batch:
     """One batch.
 
     Attributes:
-        name: ours.
-        id: the service's; None until known.
-        requests: by key.
-        file: the service's id of the file of requests; None until known.
+        name: Ours.
+        id: The service's; None until known.
+        requests: By key.
+        file: The service's id of the file of requests; None until known.
     """
 
     name: str
@@ -39,7 +39,7 @@ class BatchJournal:
     """The batches of one shard.
 
     Args:
-        folder: where the journal and the batches' requests are kept; made when first needed.
+        folder: Where the journal and the batches' requests are kept; made when first needed.
     """
 
     def __init__(self, folder: Path) -> None:

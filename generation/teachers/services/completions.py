@@ -28,14 +28,14 @@ def read_completion(request: Request, body: Any, attempts: int, price: Price | N
     failed answer that holds it as JSON.
 
     Args:
-        request: what was asked.
-        body: the answer's body, parsed or not.
-        attempts: how often the service was asked.
-        price: of tokens, or None.
+        request: What was asked.
+        body: The answer's body, parsed or not.
+        attempts: How often the service was asked.
+        price: Of tokens, or None.
 
     Raises:
         BrokenAnswerError: ``body`` is no completion.
-        ErrorInAnswerError: it is an error.
+        ErrorInAnswerError: It is an error.
     """
     choice = _first_choice(_parsed(body))
     message = choice.get("message")

@@ -19,7 +19,7 @@ class Dialect:
     it, so that is the user's to decide (``--omit``).
 
     Args:
-        max_tokens: the name of the limit to begin with, one of ``MAX_TOKENS``.
+        max_tokens: The name of the limit to begin with, one of ``MAX_TOKENS``.
     """
 
     def __init__(self, max_tokens: str = MAX_TOKENS[0]) -> None:

@@ -66,16 +66,16 @@ class Fault:
     """One failed attempt.
 
     Attributes:
-        name: short name, used in reasons; one of ``rate_limit``, ``day_limit``, ``quota``,
+        name: Short name, used in reasons; one of ``rate_limit``, ``day_limit``, ``quota``,
             ``server_error``, ``timeout``, ``connection``, ``broken_answer``, ``bad_request``,
             ``unsupported``, ``too_long``, ``refused_input``, ``wrong_key``, ``no_such_model``,
             ``not_found``, ``redirected``.
-        detail: the service's words, without the API key.
+        detail: The service's words, without the API key.
         action: ``RETRY`` this request, ``GIVE_UP`` on it, or ``STOP`` the run.
-        retry_after: seconds that the service asks to wait, or None.
-        overload: whether fewer requests at once would help.
-        parameter: of ``unsupported``: the sampling parameter that the service refuses.
-        renames: of ``unsupported``: it refuses the parameter itself, not only its value.
+        retry_after: Seconds that the service asks to wait, or None.
+        overload: Whether fewer requests at once would help.
+        parameter: Of ``unsupported``: the sampling parameter that the service refuses.
+        renames: Of ``unsupported``: it refuses the parameter itself, not only its value.
     """
 
     name: str
@@ -108,8 +108,8 @@ def from_error(error: Exception, secret: str) -> Fault:
     """Classifies what the ``openai`` client, or reading its answer, raised.
 
     Args:
-        error: the exception.
-        secret: the API key, which is cut out of all words.
+        error: The exception.
+        secret: The API key, which is cut out of all words.
 
     Raises:
         Exception: ``error`` itself, where it is no fault of the service but a bug.
@@ -159,10 +159,10 @@ def from_status(status: int, body: object, headers: dict[str, str], secret: str)
     """Classifies an HTTP status other than 2xx, or the same inside a body.
 
     Args:
-        status: the HTTP status.
-        body: the answer's body, parsed, with or without its ``error`` wrapper.
-        headers: the answer's headers.
-        secret: the API key, which is cut out of all words.
+        status: The HTTP status.
+        body: The answer's body, parsed, with or without its ``error`` wrapper.
+        headers: The answer's headers.
+        secret: The API key, which is cut out of all words.
     """
     message, code, parameter = _error_of(body)
     detail = _words(f"HTTP {status} {message}".strip(), secret)

@@ -28,14 +28,14 @@ class Service:
     """Where and how to ask.
 
     Attributes:
-        base_url: such as ``http://localhost:8000/v1``; None for OpenAI's own.
-        key: the API key. It goes to the service and nowhere else.
-        concurrency: most requests in flight.
-        timeout: seconds that one attempt may take.
-        attempts: most attempts per request.
-        price: for counting costs, or None.
-        first_wait: seconds of the first wait after a fault.
-        max_tokens: what the service calls the limit of an answer's tokens, as far as is known.
+        base_url: Such as ``http://localhost:8000/v1``; None for OpenAI's own.
+        key: The API key. It goes to the service and nowhere else.
+        concurrency: Most requests in flight.
+        timeout: Seconds that one attempt may take.
+        attempts: Most attempts per request.
+        price: For counting costs, or None.
+        first_wait: Seconds of the first wait after a fault.
+        max_tokens: What the service calls the limit of an answer's tokens, as far as is known.
     """
 
     base_url: str | None
@@ -76,8 +76,8 @@ class OpenAITeacher:
         """Asks the service for its models.
 
         Raises:
-            ValueError: the service refuses the key, or does not have the model.
-            ServiceError: it cannot be reached, or refuses otherwise.
+            ValueError: The service refuses the key, or does not have the model.
+            ServiceError: It cannot be reached, or refuses otherwise.
         """
         self._loop.run_until_complete(self._check())
 
@@ -109,8 +109,8 @@ class OpenAITeacher:
         """Yields answers as they come.
 
         Raises:
-            ValueError: the service refuses the command (key, model, a sampling parameter).
-            ServiceError: it will answer nothing more (quota). What was in flight has been yielded,
+            ValueError: The service refuses the command (key, model, a sampling parameter).
+            ServiceError: It will answer nothing more (quota). What was in flight has been yielded,
                 here as in every case.
         """
         source = iter(requests)
