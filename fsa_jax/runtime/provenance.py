@@ -41,9 +41,8 @@ def processor() -> str:
         text = _CPUINFO.read_text()
     except OSError:
         return platform.processor() or platform.machine()
-    facts = dict(
-        (part.strip() for part in line.split(":", 1)) for line in text.splitlines() if ":" in line
-    )
+    lines = (line.partition(":") for line in text.splitlines() if ":" in line)
+    facts = {name.strip(): value.strip() for name, _, value in lines}
     name = facts.get("model name", platform.machine())
     flags = facts.get("flags", facts.get("Features", "")).split()
     widest = next((words for flag, words in _INSTRUCTIONS.items() if flag in flags), None)
