@@ -9,7 +9,6 @@ examples before the sentence, in the form that Tk-Instruct checkpoints were trai
 
 import functools
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from typing import Any
 import seqio
 
 from fsa_jax.opinions.data_sets import DATA_SETS
-from fsa_jax.opinions.readers.source import json_items, read_text
+from fsa_jax.opinions.readers.source import json_items, parse_json, read_text
 from fsa_jax.runtime.locations import data_root
 from tasks import extraction
 from tasks.features import DISTILLATION_LENGTHS, OUTPUT_FEATURES, Rows, RowsSource, preprocessors
@@ -120,9 +119,9 @@ def _lines(text: str) -> Iterator[tuple[int, Any]]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield number, json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{number}: no JSON: {error.msg}") from error
+                yield number, parse_json(line)
+            except ValueError as error:
+                raise ValueError(f"{number}: {error}") from error
 
 
 def _pairs(item: Any) -> Iterator[tuple[str, str]]:

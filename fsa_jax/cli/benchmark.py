@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,9 @@ benchmark = typer.Typer(
 )
 Files = Annotated[list[Path], typer.Argument(help="Files of any known format.")]
 Format = Annotated[str | None, typer.Option("--format", help="Format; told by content if not.")]
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of the files, such as cp1252; told by a mark if not.")
+]
 Polarities = Annotated[str | None, typer.Option(help="Label set, by commas.")]
 Categories = Annotated[
     str | None,
@@ -25,6 +29,7 @@ def convert(
     files: Files,
     output: Annotated[Path, typer.Option(help="File to write.")],
     form: Format = None,
+    encoding: Encoding = None,
     polarities: Polarities = None,
     categories: Categories = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an existing file.")] = False,
@@ -35,7 +40,7 @@ def convert(
     labels = _labels(polarities, categories)
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists: name another file or use --overwrite")
-    sentences = [s for file in files for s in load_file(file, form, labels)]
+    sentences = [s for file in files for s in load_file(file, form, labels, encoding)]
     _write(output, (json.dumps(s.as_dict(), ensure_ascii=False) for s in sentences))
     typer.echo(f"{_number(len(sentences), 'sentence')} written to {output}")
 
@@ -44,9 +49,12 @@ def convert(
 def validate(
     files: Files,
     form: Format = None,
+    encoding: Encoding = None,
     polarities: Polarities = None,
     categories: Categories = None,
-    strict: Annotated[bool, typer.Option(help="Fail on what can be repaired, too.")] = False,
+    strict: Annotated[
+        bool, typer.Option(help="Fail on guesses and on what can be repaired, too.")
+    ] = False,
 ) -> None:
     """Report what is wrong in files, line by line; exit with 1 if there are faults."""
     from fsa_jax.opinions.readers import read_file
@@ -55,19 +63,16 @@ def validate(
     failed = False
     for file in files:
         try:
-            sentences, problems = read_file(file, form, labels)
+            sentences, problems = read_file(file, form, labels, encoding)
         except (ValueError, OSError) as error:  # The other files are still to be checked.
             typer.echo(str(error))
             failed = True
             continue
         for problem in problems:
-            typer.echo(f"{file}:{problem}" + (" (can be repaired)" if problem.repaired else ""))
-        faults = sum(not problem.repaired for problem in problems)
-        failed = failed or faults > 0 or (strict and bool(problems))
-        typer.echo(
-            f"{file}: {_number(len(sentences), 'sentence')}, {_number(faults, 'fault')}, "
-            f"{len(problems) - faults} that can be repaired"
-        )
+            typer.echo(f"{file}:{problem} ({problem.effect.value})")
+        faults = any(problem.is_fault for problem in problems)
+        failed = failed or faults or (strict and bool(problems))
+        typer.echo(f"{file}: {_counts(sentences, problems)}")
     if failed:
         raise typer.Exit(1)
 
@@ -173,8 +178,25 @@ def score(
         _write(output, [json.dumps(report, indent=1)])
 
 
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+def _counts(sentences: Sequence[Any], problems: Sequence[Any]) -> str:
+    """Says how much of a file was read, and how much left out, repaired and guessed."""
+    found = Counter(problem.effect.name for problem in problems)
+    lost = [
+        _number(found[name], noun)
+        for name, noun in (("NO_SENTENCE", "sentence"), ("NO_OPINION", "opinion"))
+        if found[name]
+    ]
+    faults = _number(found["NO_SENTENCE"] + found["NO_OPINION"], "fault")
+    return (
+        f"{_number(len(sentences), 'sentence')}, {faults}"
+        + (f" ({' and '.join(lost)} left out)" if lost else "")
+        + f", {found['REPAIRED']} that can be repaired"
+        + (f", {_number(found['GUESSED'], 'guess', 'es')}" if found["GUESSED"] else "")
+    )
+
+
+def _number(count: int, noun: str, ending: str = "s") -> str:
+    return f"{count} {noun}" + ("" if count == 1 else ending)
 
 
 def _with_file(path: Path | None, work: Callable[[Any], Any]) -> Any:

@@ -17,7 +17,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from fsa_jax.opinions.sentences import POLARITIES, Sentence, category_words
-from fsa_jax.opinions.spans import LOST, UNKNOWN, locate
+from fsa_jax.opinions.spans import LOST, UNKNOWN, canonical, locate
 
 Unit = dict[str, Any]
 IMPLICIT = "NULL"
@@ -104,8 +104,18 @@ def linearize(units: Iterable[Unit], kind: Kind) -> str:
 
 
 def unit_key(unit: Unit, kind: Kind) -> tuple[str, ...]:
-    """What makes two units the same: their fields and polarity, not their place."""
-    return tuple(unit[key] for key in kind.keys)
+    """What makes two units the same: their fields and polarity, not their place or spelling."""
+    return canonical_key(tuple(unit[key] for key in kind.keys))
+
+
+def canonical_key(key: tuple[str, ...]) -> tuple[str, ...]:
+    """Spells the fields of a unit, whose last one is the polarity, in their one spelling."""
+    return (*(canonical(f) if isinstance(f, str) else f for f in key[:-1]), *key[-1:])
+
+
+def holds(text: str, phrase: str) -> bool:
+    """Whether a phrase is a part of a text, by the rule of the paper's implementation."""
+    return phrase in text if text.isascii() else canonical(phrase) in canonical(text)
 
 
 def parse(output: str, kind: Kind, text: str) -> tuple[list[Unit], list[str]]:
@@ -156,7 +166,7 @@ def parse_reference(output: str, kind: Kind, text: str) -> list[tuple[str, ...]]
         fields = tuple(field.strip() for field in part.split("|"))
         if len(fields) != len(kind.keys) or fields[-1] not in kind.polarities:
             continue
-        if kind.name == "tsa" and fields[0] not in text:
+        if kind.name == "tsa" and not holds(text, fields[0]):
             continue
         units.append(fields)
     return units

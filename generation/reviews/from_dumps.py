@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from fsa_jax.opinions.corpus import DOMAINS
+from fsa_jax.opinions.readers import encodings
 from fsa_jax.runtime import files
 from generation import dry_run
-from generation.reviews import cleaning, collecting, sources, tables
+from generation.reviews import cleaning, collecting, sources
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Source:
             if self.domain not in DOMAINS:
                 raise ValueError(f"--source table needs --domain {' or '.join(DOMAINS)}")
             if self.encoding is not None:
-                tables.check_encoding(self.encoding)
+                encodings.check(self.encoding)
         elif self.encoding is not None or self.lowest_rating is not None:
             raise ValueError("--encoding and --lowest-rating go with --source table")
         for path in (*self.paths, self.businesses, self.products):

@@ -4,17 +4,13 @@ Files in every form that is read are cut, flipped, re-encoded, re-quoted, shuffl
 hypothesis draws is the same in every run.
 """
 
-import bz2
 import csv
-import gzip
 import io
 import json
-import lzma
-import tarfile
 import tempfile
-import zipfile
 from pathlib import Path
 
+import damage
 import hypothesis
 import pytest
 from hypothesis import strategies as st
@@ -73,111 +69,12 @@ FILES = {
     "released": each(lambda n, t: {"ID": n, "Text": t, "Overall": 4.0, "mixtral_response": t}),
     "ledger": (ROW.to_json() + "\n") * 5,
 }
-ENCODINGS = ["cp1252", "latin-1", "utf-16", "utf-16-be", "utf-8-sig", "shift_jis", "utf-7"]
-PACKINGS = ["gz", "bz2", "xz", "tar", "zip"]
-VALUES = [
-    "NaN",
-    "1e999",
-    "-1",
-    "0",
-    "1" + "0" * 400,
-    "true",
-    "null",
-    "[]",
-    '{"a": [1]}',
-    '"\\ud83d"',
-]
-PIECES = ['"', '""', "\n", "\r", "\r\n", "\x00", ",", "\t", "{", "}", "[", "\\", "\u2028", "é", "'"]
-
-
-def pack(content, how):
-    made = io.BytesIO()
-    if how == "zip":
-        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("._a.json", b"\0\5\x16\7")
-            archive.writestr("x/review.json", content)
-            archive.writestr("x/business.json", content)
-    elif how == "tar":
-        with tarfile.open(fileobj=made, mode="w") as archive:
-            info = tarfile.TarInfo("x/review.json")
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    else:
-        return {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}[how](content)
-    return made.getvalue()
-
-
-def change(content, name, place, payload):
-    """Returns bytes changed in one way, at a place from 0 to 1."""
-    at = round(place * len(content))
-    end = min(len(content), at + 1 + payload % 40)
-    match name:
-        case "cut":
-            return content[:at]
-        case "flip":
-            return (
-                content[:at]
-                + bytes(b ^ (1 << payload % 8) for b in content[at : at + 1])
-                + (content[at + 1 :])
-            )
-        case "drop":
-            return content[:at] + content[end:]
-        case "again":
-            return content[:end] + content[at:]
-        case "insert":
-            piece = PIECES[payload % len(PIECES)].encode()
-            return content[:at] + piece + content[at:]
-        case "value":
-            colon = content.find(b": ", at) + 2
-            close = content.find(b",", colon)
-            value = VALUES[payload % len(VALUES)].encode()
-            return content[:colon] + value + content[close:] if 1 < colon < close else content
-        case "quotes":
-            new = [b"'", b'""', b"", b'\\"', "”".encode()][payload % 5]
-            return content.replace(b'"', new, 1 + payload % 20)
-        case "ends":
-            return content.replace(b"\n", [b"\r\n", b"\r", b"\n\n", b""][payload % 4])
-        case "huge":
-            return content[:at] + b"very " * 30_000 + content[at:]
-        case "shuffle":
-            rows = [line.split(b",") for line in content.split(b"\n")]
-            return b"\n".join(b",".join(row[payload % 3 :] + row[: payload % 3]) for row in rows)
-        case "encode":
-            text = content.decode("utf-8", "replace")
-            return text.encode(ENCODINGS[payload % len(ENCODINGS)], "replace")
-        case "pack":
-            return pack(content, PACKINGS[payload % len(PACKINGS)])
-    raise AssertionError(name)
-
-
-NAMES = ["cut", "flip", "drop", "again", "insert", "value", "quotes", "ends", "huge", "shuffle"]
-NAMES += ["encode", "pack"]
-CHANGES = st.lists(
-    st.tuples(st.sampled_from(NAMES), st.floats(0, 1), st.integers(0, 400)), max_size=4
-)
 SUFFIXES = st.sampled_from(["", ".csv", ".tsv", ".json", ".jsonl.gz", ".tar", ".zip"])
-FEW = hypothesis.settings(
-    max_examples=400,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=list(hypothesis.HealthCheck),
-)
+FEW = damage.settings(400)
 
 
 def changed(form, changes):
-    content = FILES[form].encode()
-    for one in changes:
-        content = change(content, *one)
-    return content
-
-
-def in_words(error, *paths):
-    """Checks that an error is one line that a command prints, about one of the files."""
-    assert not isinstance(error, UnicodeError)
-    assert "\n" not in str(error), str(error)
-    assert len(str(error)) < 1500
-    assert any(str(path) in str(error) for path in paths) or "lines" in str(error), str(error)
+    return damage.damaged(FILES[form].encode(), changes)
 
 
 def collect(folder, path, source, **flags):
@@ -189,7 +86,7 @@ def collect(folder, path, source, **flags):
     try:
         report = from_dumps.collect(chosen, output, limits, collecting.Sampling(), 1.0)
     except (ValueError, OSError) as error:
-        in_words(error, path, *others)
+        damage.in_words(error, path, *others)
         assert not output.exists()
         return None
     assert report.lines == report.written + report.dropped.total()
@@ -201,7 +98,7 @@ def collect(folder, path, source, **flags):
 @FEW
 @hypothesis.given(
     form=st.sampled_from(["csv", "semicolons", "tsv", "plain tsv", "json"]),
-    changes=CHANGES,
+    changes=damage.CHANGES,
     suffix=SUFFIXES,
     encoding=st.sampled_from([None, None, "utf-8", "cp1252", "utf-16", "shift_jis"]),
     lowest=st.sampled_from([None, None, 0, 1]),
@@ -224,8 +121,8 @@ def test_tables(form, changes, suffix, encoding, lowest):
 @FEW
 @hypothesis.given(
     form=st.sampled_from(["yelp", "amazon 2018", "amazon 2023"]),
-    changes=CHANGES,
-    other=CHANGES,
+    changes=damage.CHANGES,
+    other=damage.CHANGES,
     suffix=SUFFIXES,
 )
 def test_dumps(form, changes, other, suffix):
@@ -241,7 +138,7 @@ def test_dumps(form, changes, other, suffix):
 
 
 @FEW
-@hypothesis.given(changes=CHANGES, suffix=SUFFIXES)
+@hypothesis.given(changes=damage.CHANGES, suffix=SUFFIXES)
 def test_generation(changes, suffix):
     prompts = tuple(prompting.load_all("anl"))
     with tempfile.TemporaryDirectory() as name:
@@ -251,13 +148,13 @@ def test_generation(changes, suffix):
             progress = run.Progress()
             run.survey(run.Options(path, Path(name, "run"), prompts), progress)
         except (ValueError, OSError) as error:
-            in_words(error, path)
+            damage.in_words(error, path)
         else:
             assert 0 < progress.total == progress.reviews
 
 
 @FEW
-@hypothesis.given(changes=CHANGES, suffix=SUFFIXES)
+@hypothesis.given(changes=damage.CHANGES, suffix=SUFFIXES)
 def test_import_and_ledgers(changes, suffix):
     with tempfile.TemporaryDirectory() as name:
         path = Path(name, "x" + suffix)
@@ -266,7 +163,7 @@ def test_import_and_ledgers(changes, suffix):
         try:
             found = list(reader.examples())
         except (ValueError, OSError) as error:
-            in_words(error, path)
+            damage.in_words(error, path)
         else:
             counts = reader.counts
             assert counts.lines == counts.told + counts.untold + counts.bad
@@ -276,7 +173,7 @@ def test_import_and_ledgers(changes, suffix):
             try:
                 list(read(path))
             except (ValueError, OSError) as error:
-                in_words(error, path)
+                damage.in_words(error, path)
 
 
 @FEW

@@ -7,16 +7,18 @@ Offsets come as strings, as integers or not at all; an implicit target is null o
 
 from typing import Any
 
-from fsa_jax.opinions.readers.source import json_items
+from fsa_jax.opinions.readers.source import json_items, name_of
 from fsa_jax.opinions.sentences import (
     NOWHERE,
     Log,
     Opinion,
     Place,
     Sentence,
+    is_blank,
     mark_implicit,
     settle_span,
 )
+from fsa_jax.runtime.files import shown
 
 DESCRIPTION = "FSA benchmark JSON: a list of {ID, sentence, aspects}"
 
@@ -43,16 +45,19 @@ def read(text: str, log: Log) -> list[Sentence]:
 
 def _sentence(item: Any, line: int, log: Log) -> Sentence | None:
     if not isinstance(item, dict):
-        log.fault(line, "", f"an object is expected, not {type(item).__name__}")
+        log.drop(line, "", f"an object is expected, not {type(item).__name__}")
         return None
-    name = str(item.get("ID", ""))
-    text = item.get("sentence")
-    aspects = item.get("aspects") or []
+    name, text = name_of(item.get("ID")), item.get("sentence")
     if not name or not isinstance(text, str):
-        log.fault(line, name, "ID or sentence is missing")
+        log.drop(line, name, "ID or sentence is missing")
         return None
+    if is_blank(text):
+        log.drop(line, name, "the text (sentence) is empty")
+        return None
+    aspects = item.get("aspects", "missing")
+    aspects = [] if aspects is None else aspects
     if not isinstance(aspects, list):
-        log.fault(line, name, "aspects is not a list")
+        log.drop(line, name, f"aspects is {shown(aspects)}, a list is expected")
         return None
     opinions: list[Opinion] = []
     for aspect in aspects:
@@ -65,36 +70,37 @@ def _opinions(aspect: Any, text: str, line: int, name: str, log: Log) -> list[Op
     if not isinstance(aspect, dict):
         log.fault(line, name, "an aspect is not an object")
         return []
-    target = NOWHERE
+    target: Place | None = NOWHERE
     written = aspect.get("target")
     if written is not None and written != "NULL":
-        if not isinstance(written, str) or not written.strip():
-            log.fault(line, name, f"target {written!r} is no text")
-            return []
-        target = log.span(line, name, "target", text, written, aspect.get("from"), aspect.get("to"))
+        places = aspect.get("from"), aspect.get("to")
+        target = log.target(line, name, "target", text, written, *places)
+    if target is None:
+        return []
     category = aspect.get("category") or None
     base = Opinion(*target, category, aspect.get("polarity"))
     if not log.allows(line, name, base):
         return []
-    spans = _words(aspect.get("opinion_words"), text, line, name, log) or [NOWHERE]
-    return [Opinion(*target, category, base.polarity, *span) for span in spans]
+    words = aspect.get("opinion_words")
+    if not words:
+        return [base]
+    # One opinion for each span, and each that is none is an opinion left out.
+    return [
+        Opinion(*target, category, base.polarity, *span)
+        for span in _words(words, text, line, name, log)
+    ]
 
 
 def _words(value: Any, text: str, line: int, name: str, log: Log) -> list[Place]:
-    if not value:
-        return []
     if isinstance(value, str):
         # The tests of 2014 name the words without their places, which may lie apart.
-        phrase, start, end, _ = settle_span(text, value, None, None)
-        return [(phrase, start, end)]
+        return [settle_span(text, value, None, None)[0]]
     spans: list[Place] = []
-    for span in value:
-        if not isinstance(span, dict) or not isinstance(span.get("opinion"), str):
-            log.fault(line, name, f"opinion words {span!r} are no span")
+    for span in value if isinstance(value, list) else [value]:
+        words = span.get("opinion") if isinstance(span, dict) else None
+        if not isinstance(words, str) or is_blank(words):
+            log.fault(line, name, f"opinion words {shown(span)} are no span")
             continue
-        spans.append(
-            log.span(
-                line, name, "opinion words", text, span["opinion"], span.get("from"), span.get("to")
-            )
-        )
+        places = span.get("from"), span.get("to")
+        spans.append(log.span(line, name, "opinion words", text, words, *places))
     return spans

@@ -4,7 +4,17 @@ import dataclasses
 from typing import Any
 
 from fsa_jax.opinions.readers.columns import json_lines
-from fsa_jax.opinions.sentences import NOWHERE, Log, Opinion, Place, Sentence, mark_implicit
+from fsa_jax.opinions.readers.source import name_of
+from fsa_jax.opinions.sentences import (
+    NOWHERE,
+    Log,
+    Opinion,
+    Place,
+    Sentence,
+    is_blank,
+    mark_implicit,
+)
+from fsa_jax.runtime.files import shown
 
 DESCRIPTION = "opinions JSON lines: {id, text, opinions: [{target, start, end, category, …}]}"
 _FIELDS = tuple(field.name for field in dataclasses.fields(Opinion))
@@ -23,7 +33,7 @@ def read(text: str, log: Log) -> list[Sentence]:
     their absence is implicit.
     """
     sentences = []
-    for line, row in json_lines(text, log):
+    for line, row in json_lines(text, log.drop):
         sentence = _sentence(row, line, log)
         if sentence is not None:
             sentences.append(sentence)
@@ -34,16 +44,24 @@ def read(text: str, log: Log) -> list[Sentence]:
 
 
 def _sentence(row: dict[str, Any], line: int, log: Log) -> Sentence | None:
-    name, text, items = str(row.get("id", "")), row.get("text"), row.get("opinions") or []
-    if not name or not isinstance(text, str) or not isinstance(items, list):
-        log.fault(line, name, "id, text or opinions is missing")
+    name, text = name_of(row.get("id")), row.get("text")
+    if not name or not isinstance(text, str) or "opinions" not in row:
+        log.drop(line, name, "id, text or opinions is missing")
+        return None
+    if is_blank(text):
+        log.drop(line, name, "the text is empty")
+        return None
+    items = [] if row["opinions"] is None else row["opinions"]
+    if not isinstance(items, list):
+        log.drop(line, name, f"opinions is {shown(items)}, a list is expected")
+        return None
+    implicit = row.get("implicit")
+    if implicit is not None and not isinstance(implicit, bool):
+        log.drop(line, name, f"implicit is {shown(implicit)}, true or false is expected")
         return None
     found = [_opinion(item, text, line, name, log) for item in items]
     opinions = tuple(opinion for opinion in found if opinion is not None)
-    implicit = row.get("implicit")
-    return Sentence(
-        log.unique(line, name), text, opinions, None if implicit is None else bool(implicit)
-    )
+    return Sentence(log.unique(line, name), text, opinions, implicit)
 
 
 def _opinion(item: Any, text: str, line: int, name: str, log: Log) -> Opinion | None:
@@ -52,22 +70,22 @@ def _opinion(item: Any, text: str, line: int, name: str, log: Log) -> Opinion | 
         return None
     unknown = set(item) - set(_FIELDS)
     if unknown:
-        log.fault(line, name, f"unknown fields {sorted(unknown)}: {', '.join(_FIELDS)} are known")
+        log.fault(
+            line, name, f"unknown fields {shown(sorted(unknown))}: {', '.join(_FIELDS)} are known"
+        )
         return None
-    target = _place(item, "target", "", text, line, name, log)
-    words = _place(item, "opinion", "opinion_", text, line, name, log)
+    target: Place | None = NOWHERE
+    if item.get("target") is not None:
+        places = item.get("start"), item.get("end")
+        target = log.target(line, name, "target", text, item["target"], *places)
+    if target is None:
+        return None
+    words, written = NOWHERE, item.get("opinion")
+    if written is not None:
+        if not isinstance(written, str) or is_blank(written):
+            log.fault(line, name, f"opinion {shown(written)} is no text")
+            return None
+        places = item.get("opinion_start"), item.get("opinion_end")
+        words = log.span(line, name, "opinion", text, written, *places)
     opinion = Opinion(*target, item.get("category"), item.get("polarity"), *words)
     return opinion if log.allows(line, name, opinion) else None
-
-
-def _place(
-    item: dict[str, Any], field: str, prefix: str, text: str, line: int, name: str, log: Log
-) -> Place:
-    phrase = item.get(field)
-    if phrase is None:
-        return NOWHERE
-    if not isinstance(phrase, str) or not phrase.strip():
-        log.fault(line, name, f"{field} {phrase!r} is no text")
-        return NOWHERE
-    start, end = item.get(f"{prefix}start"), item.get(f"{prefix}end")
-    return log.span(line, name, field, text, phrase, start, end)

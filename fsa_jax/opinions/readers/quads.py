@@ -5,11 +5,20 @@ tab, and then `a_from,a_to CATEGORY s o_from,o_to`, tab by tab: places count wor
 implicit, and s is 0 (negative), 1 (neutral) or 2 (positive).
 """
 
-import ast
 import re
 from typing import Any
 
-from fsa_jax.opinions.sentences import NOWHERE, Log, Opinion, Place, Sentence, mark_implicit
+from fsa_jax.opinions.readers.source import literal
+from fsa_jax.opinions.sentences import (
+    NOWHERE,
+    Log,
+    Opinion,
+    Place,
+    Sentence,
+    is_blank,
+    mark_implicit,
+)
+from fsa_jax.runtime.files import shown
 
 _ACOS_POLARITIES = {"0": "negative", "1": "neutral", "2": "positive"}
 _ACOS_QUAD = re.compile(r"(-?\d+),(-?\d+) (\S+) (\S+) (-?\d+),(-?\d+)")
@@ -30,13 +39,13 @@ class AbsaQuad:
         """Reads a file's text; see `fsa_json.read`."""
         sentences = []
         for number, line in _lines(text):
-            sentence, mark, written = line.partition("####")
-            try:
-                quads = ast.literal_eval(written.strip()) if mark else None
-            except (ValueError, SyntaxError):
-                quads = None
+            sentence, mark, written = line.rpartition("####")  # a text may hold the mark
+            quads = literal(written.strip()) if mark else None
             if not isinstance(quads, list):
-                log.fault(number, "", "no `####` with a list of quads behind it")
+                log.drop(number, "", "no `####` with a list of quads behind it")
+                continue
+            if is_blank(sentence):
+                log.drop(number, "", "the text in front of `####` is empty")
                 continue
             name = str(number)
             found = [_absa_quad(quad, sentence, number, log) for quad in quads]
@@ -61,7 +70,15 @@ class Acos:
         sentences = []
         for number, line in _lines(text):
             sentence, *quads = line.split("\t")
-            found = [_acos_quad(quad.strip(), sentence, number, log) for quad in quads if quad]
+            if is_blank(sentence):
+                log.drop(number, "", "the text in front of the first tab is empty")
+                continue
+            if not quads:
+                log.drop(number, "", "no tab with quads behind it")
+                continue
+            found = [
+                _acos_quad(quad.strip(), sentence, number, log) for quad in quads if quad.strip()
+            ]
             opinions = tuple(quad for quad in found if quad is not None)
             sentences.append(Sentence(str(number), sentence, opinions))
         return mark_implicit(sentences, annotated=True)
@@ -75,36 +92,44 @@ def _lines(text: str):
 
 def _absa_quad(quad: Any, text: str, line: int, log: Log) -> Opinion | None:
     if not isinstance(quad, list | tuple) or [type(field) for field in quad] != [str] * 4:
-        log.fault(line, "", f"{quad!r} is no [target, category, polarity, opinion]")
+        log.fault(line, "", f"{shown(quad)} is no [target, category, polarity, opinion]")
         return None
     target, category, polarity, words = quad
-    opinion = Opinion(
-        *_phrase("target", target, text, line, log),
-        category,
-        polarity,
-        *_phrase("opinion", words, text, line, log),
-    )
+    place: Place | None = NOWHERE
+    if not _is_implicit(target):
+        phrase = _plain("target", target, text, line, log)
+        place = log.target(line, "", "target", text, phrase, None, None)
+    if place is None:
+        return None
+    spoken = NOWHERE
+    if not _is_implicit(words):
+        phrase = _plain("opinion", words, text, line, log)
+        spoken = log.span(line, "", "opinion", text, phrase, None, None)
+    opinion = Opinion(*place, category, polarity, *spoken)
     return opinion if log.allows(line, "", opinion) else None
 
 
-def _phrase(field: str, phrase: str, text: str, line: int, log: Log) -> Place:
-    if phrase.strip() in ("NULL", ""):
-        return NOWHERE
+def _is_implicit(phrase: str) -> bool:
+    return phrase.strip() in ("NULL", "")
+
+
+def _plain(field: str, phrase: str, text: str, line: int, log: Log) -> str:
+    """Takes the backslash out of a phrase where that alone keeps it from being in the text."""
     plain = phrase.replace("\\", "")
-    if phrase not in text and plain in text:
-        log.repair(line, "", f"{field} {phrase!r} is in the text without its backslash")
-        phrase = plain
-    return log.span(line, "", field, text, phrase, None, None)
+    if phrase in text or plain not in text:
+        return phrase
+    log.repair(line, "", f"{field} {shown(phrase)} is in the text without its backslash")
+    return plain
 
 
 def _acos_quad(quad: str, text: str, line: int, log: Log) -> Opinion | None:
     match = _ACOS_QUAD.fullmatch(quad)
     if match is None:
-        log.fault(line, "", f"{quad!r} is no `from,to CATEGORY polarity from,to`")
+        log.fault(line, "", f"{shown(quad)} is no `from,to CATEGORY polarity from,to`")
         return None
     a_from, a_to, category, polarity, o_from, o_to = match.groups()
     if polarity not in _ACOS_POLARITIES:
-        log.fault(line, "", f"unknown polarity {polarity!r}: 0, 1 or 2 is expected")
+        log.fault(line, "", f"unknown polarity {shown(polarity)}: 0, 1 or 2 is expected")
         return None
     try:
         opinion = Opinion(
@@ -127,8 +152,10 @@ def _words(field: str, first: int, last: int, text: str, line: int, log: Log) ->
     if last > len(words) or last < first:
         raise ValueError(f"{field} {first},{last} is outside the {len(words)} words of the text")
     if last == first:
-        log.repair(line, "", f"{field} {first},{last} is empty, so it is read as implicit")
+        log.guess(line, "", f"{field} {first},{last} is empty, so it is read as implicit")
         return NOWHERE
     start = sum(len(word) + 1 for word in words[:first])
     phrase = " ".join(words[first:last])
-    return (phrase, start, start + len(phrase))
+    if is_blank(phrase):
+        raise ValueError(f"{field} {first},{last} is a blank between words")
+    return log.span(line, "", field, text, phrase, start, start + len(phrase))

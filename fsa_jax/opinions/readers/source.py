@@ -1,32 +1,90 @@
-"""What all readers share: a file's text, and the items of a JSON list with their lines."""
+"""What all readers share: a file's text, JSON, Python's literals, and names of sentences."""
 
+import ast
 import json
-from collections.abc import Iterator
+import re
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fsa_jax.opinions.readers import encodings
+from fsa_jax.opinions.sentences import is_blank
 
-def read_text(path: Path) -> str:
-    """Reads a UTF-8 file, with or without BOM, with any line ends.
+# How JSON and Python write half a character, which no encoding has.
+_SURROGATE = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
+
+
+def read_text(
+    path: Path, encoding: str | None = None, say: Callable[[str], None] = lambda words: None
+) -> str:
+    """Reads a file, with or without BOM, with any line ends; see `encodings.decode`.
+
+    Args:
+        path: The file.
+        encoding: As the user told it, or `None`.
+        say: Told in words how the file is read where that is neither UTF-8 nor the user's word.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is empty or not UTF-8.
+        ValueError: The file is empty or of another encoding.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} {'is no file' if path.exists() else 'does not exist'}")
-    content = path.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        byte = error.object[error.start]
-        raise ValueError(
-            f"{path}:{line}: byte 0x{byte:02x} is not UTF-8; convert the file first"
-        ) from error
-    if not text.strip():
+        text = encodings.decode(path.read_bytes(), encoding, say)
+    except ValueError as error:
+        raise ValueError(f"{path}:{error}") from error
+    if not text.strip("\ufeff \t\n\f\v"):
         raise ValueError(f"{path} is empty")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text
+
+
+def name_of(value: Any) -> str:
+    """Returns the id of a sentence as text; "" for what is none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and not is_blank(value) else ""
+
+
+def literal(text: str) -> Any:
+    """Reads a Python literal; `None` where it is none."""
+    if _SURROGATE.search(text):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes that Python does not know
+        try:
+            return ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return None
+
+
+def parse_json(text: str) -> Any:
+    """Reads a JSON value.
+
+    Raises:
+        ValueError: It is none, with the reason.
+    """
+    try:
+        value = json.loads(text)
+        _refuse_halves(text, value)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"no JSON: {error.msg} at column {error.colno}") from error
+    except RecursionError as error:
+        raise ValueError("no usable JSON: it is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"no usable JSON: {error}") from error
+    return value
+
+
+def _refuse_halves(text: str, value: Any) -> None:
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                r"half a character: a \ud800 to \udfff without its other half"
+            ) from error
 
 
 def json_items(text: str) -> Iterator[tuple[int, Any]]:
@@ -46,14 +104,23 @@ def json_items(text: str) -> Iterator[tuple[int, Any]]:
         counted = position
         try:
             item, position = decoder.raw_decode(text, position)
+            _refuse_halves(text[counted:position], item)
         except json.JSONDecodeError as error:
             raise ValueError(f"{error.lineno}: {error.msg} (is the file truncated?)") from error
+        except RecursionError as error:
+            raise ValueError(f"{line}: no usable JSON: it is nested too deeply") from error
+        except ValueError as error:
+            raise ValueError(f"{line}: no usable JSON: {error}") from error
         yield line, item
         position = _skip_blanks(text, position)
         if text.startswith(",", position):
             position = _skip_blanks(text, position + 1)
         elif not text.startswith("]", position):
             raise ValueError(f"{text.count(chr(10)) + 1}: the list does not end (file truncated?)")
+    behind = _skip_blanks(text, position + 1)
+    if behind < len(text):
+        line = text.count("\n", 0, behind) + 1
+        raise ValueError(f"{line}: {text[behind : behind + 20]!r} stands behind the list's end")
 
 
 def _skip_blanks(text: str, position: int) -> int:

@@ -5,14 +5,13 @@ that parses counts; a label counts where the answer leaves no doubt, and nothing
 it denies one.
 """
 
-import ast
 import re
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from fsa_jax.opinions.readers.source import literal
 from fsa_jax.opinions.sentences import category_words
-from fsa_jax.opinions.units import Kind, Unit, parse, parse_reference, settle_fields
+from fsa_jax.opinions.units import Kind, Unit, holds, parse, parse_reference, settle_fields
 
 # Brackets that are looked at; a list is a few, and whoever writes thousands writes no list.
 _MOST_BRACKETS = 64
@@ -85,7 +84,7 @@ def read_answer(raw: str, kind: Kind, text: str) -> Answer:
 
 def in_sentence(fields: Sequence[str], kind: Kind, text: str) -> bool:
     """Whether the paper's implementation counts a unit: a target must stand in the sentence."""
-    return kind.name != "tsa" or kind.is_classified or fields[0] in text
+    return kind.name != "tsa" or kind.is_classified or holds(text, fields[0])
 
 
 def unit_of(values: Any, kind: Kind) -> Unit:
@@ -132,20 +131,11 @@ def _lists(raw: str) -> Iterator[list[Any]]:
         if match.start() < behind:
             continue
         for end in [end for end in ends if end > match.start()][:_MOST_BRACKETS]:
-            items = _literal(raw[match.start() : end])
+            items = literal(raw[match.start() : end])
             if isinstance(items, list):
                 behind = end
                 yield items
                 break
-
-
-def _literal(text: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of escapes that Python does not know
-        try:
-            return ast.literal_eval(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            return None
 
 
 def read_label(raw: str, labels: Sequence[str]) -> str | None:

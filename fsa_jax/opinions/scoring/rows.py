@@ -23,7 +23,14 @@ import numpy as np
 
 from fsa_jax.opinions.scoring.counts import COLUMNS, Keys, count, metrics, pair
 from fsa_jax.opinions.scoring.llm_answers import in_sentence
-from fsa_jax.opinions.units import Kind, Unit, parse, parse_reference, unit_key
+from fsa_jax.opinions.units import (
+    Kind,
+    Unit,
+    canonical_key,
+    parse,
+    parse_reference,
+    unit_key,
+)
 
 Row = dict[str, Any]
 _GETTERS: dict[tuple[str, ...], itemgetter] = {}
@@ -95,7 +102,8 @@ def _why_missed(unit: Unit, extra: list[Unit], kind: Kind) -> str:
     """Explains a missed unit by the extra one closest to it, which it takes out of the list."""
     said = _say(unit, kind)
     for index, other in enumerate(extra):
-        wrong = [key for key in kind.keys if other[key] != unit[key]]
+        keys = zip(unit_key(other, kind), unit_key(unit, kind), kind.keys, strict=True)
+        wrong = [name for mine, asked, name in keys if mine != asked]
         # A foreign target with the same polarity explains nothing; a confused category does.
         if wrong == ["polarity"] or (len(wrong) == 1 and kind.name != "tsa"):
             del extra[index]
@@ -147,6 +155,10 @@ def keys_of(row: Row, kind: Kind) -> Keys:
         predicted = [fields for fields in parsed if in_sentence(fields, kind, text)]
     else:
         predicted = parsed
+    if not gold == parsed == predicted:
+        gold, parsed, predicted = (
+            list(map(canonical_key, keys)) for keys in (gold, parsed, predicted)
+        )
     return Keys(gold, parsed, predicted, unanswered(row, kind))
 
 

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from fsa_jax.opinions.readers import FORMATS, load_file, read_file
-from fsa_jax.opinions.sentences import Labels, Opinion
+from fsa_jax.opinions.sentences import Effect, Labels, Opinion
 
 TEXT = "The wine list is great but the service was slow, slow service !"
 WINE = Opinion("wine list", 4, 13, None, "positive")
@@ -109,7 +109,7 @@ def test_what_is_no_benchmark_lists_the_formats(tmp_path):
         ({"target": " wine list", "from": "3"}, WINE, "' wine list' has blanks around it"),
         ({"target": None}, Opinion(polarity="positive"), None),
         ({"target": "NULL", "from": "0", "to": "0"}, Opinion(polarity="positive"), None),
-        ({"target": "beer"}, Opinion("beer", None, None, None, "positive"), "is not in the text"),
+        ({"target": "beer"}, None, "target 'beer' is not in the text"),
         ({"polarity": "good"}, None, "unknown polarity 'good': one of positive, negative"),
         ({"polarity": None}, None, "unknown polarity None"),
         ({"target": 7}, None, "target 7 is no text"),
@@ -123,7 +123,7 @@ def test_the_quirks_of_the_fsa_format(tmp_path, change, opinion, complaint):
     else:
         assert complaint in str(problems[0])
         assert problems[0].line == 2
-        assert problems[0].repaired is (opinion is not None)
+        assert problems[0].is_fault is (opinion is None)
 
 
 def test_opinion_words_say_what_is_implicit(tmp_path):
@@ -166,7 +166,7 @@ def test_duplicate_ids_get_names_of_their_own(tmp_path):
     sentences, problems = read_file(path)
     assert [s.id for s in sentences] == ["1", "1#2", "1#3"]
     assert [p.line for p in problems] == [2, 3]
-    assert all(p.repaired for p in problems)
+    assert {p.effect for p in problems} == {Effect.REPAIRED}
 
 
 def test_a_category_outside_the_space_is_a_fault(tmp_path):
@@ -222,7 +222,7 @@ def test_quads_with_implicit_parts_and_wrong_places(tmp_path):
     text = f"{TEXT}####[['wine \\\\list', 'drinks quality', 'positive', 'NULL']]"
     (sentence,), (problem,) = read_file(write(tmp_path / "file", text))
     assert sentence.opinions[0].target == "wine list"
-    assert problem.repaired
+    assert problem.effect is Effect.REPAIRED
 
 
 def test_tables_group_rows_and_count_places(tmp_path):
@@ -241,7 +241,7 @@ def test_tables_group_rows_and_count_places(tmp_path):
     assert first.id == "7"
     assert first.opinions == (Opinion(category="food", polarity="neutral"),)
     assert problem.line == 3
-    with pytest.raises(ValueError, match=r"file:2: 4 columns are expected"):
+    with pytest.raises(ValueError, match=r"file:2: 1 columns where the header has 4"):
         load_file(write(tmp_path / "file", "text,span,label,ordinal\nonly one"))
 
 
@@ -258,10 +258,10 @@ def test_the_real_files_are_free_of_faults(real_data):
     repaired = {}
     for path in sorted((real_data / "fsa").glob("*/*/*.json")):
         _, problems = read_file(path)
-        assert not [p for p in problems if not p.repaired], path
+        assert not [p for p in problems if p.is_fault], path
         repaired[f"{path.parent.name}/{path.stem}"] = len(problems)
     # 88 + 15 wrong offsets, and one target that ends with a no-break space.
     assert (repaired["laptop14/train"], repaired["laptop14/dev"]) == (89, 15)
     assert sum(repaired.values()) == 105
     for path in [*(real_data / "asqp").glob("*/*"), *(real_data / "acos").glob("*/*")]:
-        assert not [p for p in read_file(path)[1] if not p.repaired], path
+        assert not [p for p in read_file(path)[1] if p.is_fault], path

@@ -2,10 +2,11 @@
 
 import json
 import random
+import unicodedata
 
 import pytest
 
-from fsa_jax.opinions.scoring.rows import prediction_row, score
+from fsa_jax.opinions.scoring.rows import keys_of, prediction_row, score
 from fsa_jax.opinions.sentences import Opinion, Sentence
 from fsa_jax.opinions.units import ASA, QUAD, TSA, gold_units, linearize
 
@@ -198,3 +199,36 @@ def test_quads_match_as_a_whole():
     wrong = prediction_row("t", QUAD, "food quality | food | NULL | positive", gold, TEXT)
     assert score([wrong], QUAD)["f1"] == 0
     assert "opinion predicted as 'NULL'" in wrong["reason"]
+
+
+@pytest.mark.parametrize("of_text", ["NFC", "NFD"])
+@pytest.mark.parametrize("of_raw", ["NFC", "NFD"])
+@pytest.mark.parametrize("kind", [TSA, ASA, QUAD], ids=lambda kind: kind.name)
+def test_both_spellings_of_accents_match_by_every_rule(of_text, of_raw, kind):
+    text = unicodedata.normalize(of_text, "Le café était très bon , la crème brûlée et 한국 aussi")
+    opinions = []
+    for target in ("café", "crème brûlée", "한국"):
+        target = unicodedata.normalize(of_text, target)
+        start = text.index(target)
+        place = (target, start, start + len(target))
+        opinions.append(Opinion(*place, "CAFÉ#GÉNÉRAL", "positive", *place))
+    gold = gold_units(Sentence("s", text, tuple(opinions)), kind)
+    raw = unicodedata.normalize(of_raw, linearize(gold, kind))
+    row = prediction_row("t", kind, raw, gold, text)
+    assert row["reason"] == ""
+    assert len(row["matches"]) == len(gold)
+    assert row["parsed"] == gold
+    # Rows of other programs hold no offsets and their own spelling.
+    keys = [dict(zip(kind.keys, unit, strict=True)) for unit in row["reference"]]
+    for one in (row, row | {"parsed": keys}, row | {"parsed": keys, "reference": None}):
+        scores = score([one], kind)
+        assert (scores["f1"], scores["strict_f1"], scores["soft_f1"]) == (100, 100, 100)
+        assert keys_of(one, kind).perfect
+    # Another letter is another word, and the reason tells what is wrong.
+    plain = "".join(c for c in unicodedata.normalize("NFD", raw) if not unicodedata.combining(c))
+    assert score([prediction_row("t", kind, plain, gold, text)], kind)["strict_f1"] < 50
+    wrong = raw.replace("positive", "negative", 1)
+    assert (
+        "polarity predicted as 'negative'"
+        in (prediction_row("t", kind, wrong, gold, text)["reason"])
+    )
