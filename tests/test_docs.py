@@ -8,6 +8,7 @@ import io
 import json
 import pathlib
 import re
+import runpy
 import shlex
 import sys
 
@@ -74,6 +75,20 @@ def test_each_folder_and_wing_stands_in_the_table_and_the_drawing():
         assert f"| `{folder}/` |" in ARCHITECTURE
         assert f">{folder}/</text>" in drawing
         assert f"| `{folder}/` |" in README
+
+
+def test_table_and_drawing_have_the_floors_in_their_order():
+    floors = runpy.run_path(str(ROOT / "tests" / "test_borders.py"))["FLOORS"]
+    level = {wing: number for number, floor in enumerate(floors) for wing in floor}
+    rows = [level[wing] for wing in re.findall(r"^\| `fsa_jax/(\w+)/`", ARCHITECTURE, re.MULTILINE)]
+    assert rows == sorted(rows)
+    drawing = (ROOT / "docs" / "architecture.svg").read_text("utf-8")
+    drawn = re.findall(r' y="(\d+)" font-weight="bold"[^>]*>(\w+)</text>', drawing)
+    heights = {wing: -int(y) for y, wing in drawn}
+    assert heights.keys() == level.keys()
+    for lower in level:
+        for upper in level:
+            assert (level[lower] < level[upper]) == (heights[lower] < heights[upper])
 
 
 def test_the_five_files_are_the_same_everywhere_and_say_what_they_may_know():
