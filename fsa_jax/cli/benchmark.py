@@ -1,4 +1,4 @@
-"""The commands `fsa benchmark` and `fsa score`."""
+"""The commands ``fsa benchmark`` and ``fsa score``."""
 
 import io
 import json

@@ -1,6 +1,6 @@
 """Finding what a model wrote in the sentence that it read.
 
-SentencePiece normalises characters (NFKC) and blanks, and writes ` ⁇ ` for a character that its
+SentencePiece normalises characters (NFKC) and blanks, and writes `` ⁇ `` for a character that its
 vocabulary lacks; a small model also changes case. So a phrase is looked up exactly, then
 normalised, then without regard to case, and last with every blank optional and every ⁇ standing
 for any mark.
@@ -37,7 +37,7 @@ def locate(text: str, phrase: str, used: dict[str, int] | None = None) -> Span |
             takes its second place in the sentence; updated.
 
     Returns:
-        Offsets (start, end) in the sentence, or `None` if it does not hold the phrase.
+        Offsets (start, end) in the sentence, or ``None`` if it does not hold the phrase.
     """
     spans = candidates(text, phrase)
     if not spans:

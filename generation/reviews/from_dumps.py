@@ -32,8 +32,8 @@ class Source:
         """Raises where a flag or a file is missing, before anything is read.
 
         Raises:
-            FileNotFoundError: a file does not exist.
-            ValueError: the flags do not go together.
+            FileNotFoundError: A file does not exist.
+            ValueError: The flags do not go together.
         """
         if self.source not in ("yelp", "amazon", "table"):
             raise ValueError(f"--source is {self.source!r}; use yelp, amazon or table")
@@ -66,8 +66,8 @@ class Source:
         """Yields the candidates of all files.
 
         Args:
-            progress: told bytes read and bytes in all.
-            say: told what the user should know besides.
+            progress: Told bytes read and bytes in all.
+            say: Told what the user should know besides.
         """
         self.check()
         total = sum(path.stat().st_size for path in self.paths)

@@ -34,11 +34,11 @@ class Layout:
     """What a table must have.
 
     Attributes:
-        columns: names that the header must hold.
-        mark: a column of short values.
-        is_mark: tells whether a text is one of them; a line that reads as a row and holds one in
+        columns: Names that the header must hold.
+        mark: A column of short values.
+        is_mark: Tells whether a text is one of them; a line that reads as a row and holds one in
             its place is a row, not the inside of a quoted field.
-        encoding: as the user told it, or None.
+        encoding: As the user told it, or None.
     """
 
     columns: tuple[str, ...]
@@ -51,13 +51,13 @@ def read(stream: io.BufferedReader, path: Path, layout: Layout, say: Callable[[s
     """Yields (line number, row) for each row, or a ``Fault``.
 
     Args:
-        stream: the bytes, unpacked.
-        path: their file, for errors and, where the content leaves it open, for the form.
-        layout: what is needed.
-        say: told in words how the file is read where that was guessed.
+        stream: The bytes, unpacked.
+        path: Their file, for errors and, where the content leaves it open, for the form.
+        layout: What is needed.
+        say: Told in words how the file is read where that was guessed.
 
     Raises:
-        ValueError: there is no such column, or the file is not what it seems.
+        ValueError: There is no such column, or the file is not what it seems.
     """
     head = stream.peek(2048)[:2048]
     encoding = _encoding(head, path, layout.encoding, say)

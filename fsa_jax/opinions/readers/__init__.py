@@ -34,9 +34,9 @@ def read_file(
 
     Args:
         path: The file.
-        form: Name of its format, one of `FORMATS`; `None` tells it by the content.
+        form: Name of its format, one of ``FORMATS``; ``None`` tells it by the content.
         labels: What the labels may be.
-        encoding: Of its text; `None` tells it by a byte-order mark or an XML declaration, and
+        encoding: Of its text; ``None`` tells it by a byte-order mark or an XML declaration, and
             without either it is UTF-8.
 
     Returns:
@@ -96,7 +96,7 @@ def load_file(
 
 
 def detect(text: str) -> str | None:
-    """Tells a file's format by its content; `None` where it looks like none."""
+    """Tells a file's format by its content; ``None`` where it looks like none."""
     end = text.find("\n", _HEAD)  # of a whole line
     head = text if end < 0 else text[:end]
     for name, module in FORMATS.items():

@@ -1,9 +1,9 @@
 """Tables with a header: SetFit's columns and InstructABSA's.
 
-SetFit (csv, tsv or JSON lines): `text, span, label (or polarity), ordinal`, one row an opinion; the
-ordinal counts the places of the span in the text from 0. InstructABSA (csv): `raw_text,
-aspectTerms` (a list of `{'term', 'polarity'}`, `noaspectterm` for none) and maybe `sentenceId,
-aspectCategories`.
+SetFit (csv, tsv or JSON lines): ``text, span, label (or polarity), ordinal``, one row an opinion;
+the ordinal counts the places of the span in the text from 0. InstructABSA (csv): ``raw_text,
+aspectTerms`` (a list of ``{'term', 'polarity'}``, ``noaspectterm`` for none) and maybe
+``sentenceId, aspectCategories``.
 """
 
 import io
@@ -65,7 +65,7 @@ class InstructAbsa:
 
     @staticmethod
     def read(text: str, log: Log) -> list[Sentence]:
-        """Reads a file's text; see `fsa_json.read`."""
+        """Reads a file's text; see ``fsa_json.read``."""
         sentences = []
         for line, row in _rows(text, log.drop, _is_instructabsa, _has_list):
             sentence = row.get("raw_text")
@@ -120,7 +120,7 @@ def _setfit_opinion(
 
 
 def _index(ordinal: Any) -> int | None:
-    """Reads the ordinal of a place, which counts from 0; `None` for what is none."""
+    """Reads the ordinal of a place, which counts from 0; ``None`` for what is none."""
     try:
         number = float(ordinal)
     except (ValueError, TypeError, OverflowError):

@@ -37,10 +37,10 @@ class Records:
     """Takes lines apart into records of one width.
 
     Args:
-        lines: behind the header.
-        separator: between fields.
-        width: number of fields.
-        marked: tells whether fields of the right number look like a row.
+        lines: Behind the header.
+        separator: Between fields.
+        width: Number of fields.
+        marked: Tells whether fields of the right number look like a row.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ def check(name: str) -> None:
 
 
 def marked(head: bytes) -> str | None:
-    """Returns the encoding that a byte-order mark tells, or `None` where there is none."""
+    """Returns the encoding that a byte-order mark tells, or ``None`` where there is none."""
     return next((name for mark, name in _MARKS if head.startswith(mark)), None)
 
 
@@ -37,7 +37,7 @@ def decode(content: bytes, told: str | None, say: Callable[[str], None]) -> str:
 
     Args:
         content: Its bytes.
-        told: The encoding as the user told it; `None` tells it by a byte-order mark, or by an XML
+        told: The encoding as the user told it; ``None`` tells it by a byte-order mark, or by an XML
             declaration, and without either takes UTF-8.
         say: Told in words how the file is read where that is neither UTF-8 nor the user's word.
 

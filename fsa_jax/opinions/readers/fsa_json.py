@@ -1,8 +1,8 @@
 """The FSA benchmark's own format: a JSON list of sentences with their aspects.
 
-Items are `{ID, sentence, aspects: [{from, to, target, category, polarity, opinion_words}]}`.
+Items are ``{ID, sentence, aspects: [{from, to, target, category, polarity, opinion_words}]}``.
 Offsets come as strings, as integers or not at all; an implicit target is null or "NULL";
-`opinion_words` is absent (not annotated), a string, null, or a list of `{from, to, opinion}`.
+``opinion_words`` is absent (not annotated), a string, null, or a list of ``{from, to, opinion}``.
 """
 
 from typing import Any

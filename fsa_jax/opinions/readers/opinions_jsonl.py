@@ -27,7 +27,7 @@ def looks_like(head: str) -> bool:
 
 
 def read(text: str, log: Log) -> list[Sentence]:
-    """Reads a file's text; see `fsa_json.read`.
+    """Reads a file's text; see ``fsa_json.read``.
 
     Where no sentence says whether it is implicit, opinion words anywhere in the file mean that
     their absence is implicit.

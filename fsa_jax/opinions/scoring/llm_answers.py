@@ -40,8 +40,8 @@ class Answer(NamedTuple):
     Args:
         units: Its units, targets as the sentence writes them.
         junk: The parts that are no unit.
-        reference: The units by the rule of the paper's implementation; `None` where the sentence is
-            not known, without which that rule cannot be applied.
+        reference: The units by the rule of the paper's implementation; ``None`` where the sentence
+            is not known, without which that rule cannot be applied.
     """
 
     units: list[Unit]
@@ -139,7 +139,7 @@ def _lists(raw: str) -> Iterator[list[Any]]:
 
 
 def read_label(raw: str, labels: Sequence[str]) -> str | None:
-    """Reads which label an answer names, or `None` where it names none for sure.
+    """Reads which label an answer names, or ``None`` where it names none for sure.
 
     A label that the answer begins with, or says to be its answer, counts before one that it
     mentions; what is denied ("not positive") does not count, and several mentioned ones are none.
