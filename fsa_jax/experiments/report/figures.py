@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fsa_jax.experiments.declaration import System
-from fsa_jax.experiments.known import count_name
+from fsa_jax.experiments.known import count_name, zero_shot_of
 from fsa_jax.experiments.stages import Stage
 from fsa_jax.experiments.tables import Cell, Row, Table
 
@@ -130,6 +130,8 @@ def _draw_differences(axis: Any, table: Table) -> None:
 
 def _metric(table: Table) -> str:
     metric = table.plan.experiment.metric
+    if metric == "f1" and all(map(zero_shot_of, table.plan.experiment.tasks)):
+        return "accuracy"  # one answer against one unit
     return _METRICS.get(metric, metric.replace("_", " "))
 
 

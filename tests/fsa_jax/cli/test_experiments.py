@@ -180,6 +180,7 @@ def test_tiny_scale_trains_for_real(tmp_path, monkeypatch):
     """One real run: the sample world, a pretraining, fine-tunings, zero-shot; every cell filled."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FSA_DATA_DIR", raising=False)
+    monkeypatch.delenv("XLA_FLAGS")  # one device, as users have it
     (tmp_path / "real.yaml").write_text(
         textwrap.dedent("""
             title: Real
