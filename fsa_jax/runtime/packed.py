@@ -229,14 +229,20 @@ def foreign(head: bytes) -> str:
     """Says what a file is that begins so, if that is a known kind and no data, else nothing."""
     if not head:
         return "empty"
-    for mark, words in _FOREIGN:
-        if head.startswith(mark):
-            return words
+    if words := next((words for mark, words in _FOREIGN if head.startswith(mark)), ""):
+        return words
     if _PAGE.match(head):
         return "a web page, no data (of a login, perhaps); download the file with a browser"
     if _MARKUP.match(head):
         return "an XML or HTML file, no csv or JSON lines"
     return ""
+
+
+def binary(head: bytes) -> str:
+    """Says what a file is that begins so, if it is packed or of a known kind that is no text."""
+    if head.startswith((*_ZIP, *(mark for mark, _ in _PACKINGS))):
+        return "packed; unpack it first"
+    return next((words for mark, words in _FOREIGN if head.startswith(mark)), "")
 
 
 def no_text(head: bytes) -> str:

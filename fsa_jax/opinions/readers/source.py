@@ -10,6 +10,7 @@ from typing import Any
 
 from fsa_jax.opinions.readers import encodings
 from fsa_jax.opinions.sentences import is_blank
+from fsa_jax.runtime import packed
 
 # How JSON and Python write half a character, which no encoding has.
 _SURROGATE = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
@@ -27,12 +28,15 @@ def read_text(
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is empty or of another encoding.
+        ValueError: The file is empty, packed, no text, or of another encoding.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} {'is no file' if path.exists() else 'does not exist'}")
+    content = path.read_bytes()
+    if kind := packed.binary(content[:64]):
+        raise ValueError(f"{path} is {kind}")
     try:
-        text = encodings.decode(path.read_bytes(), encoding, say)
+        text = encodings.decode(content, encoding, say)
     except ValueError as error:
         raise ValueError(f"{path}:{error}") from error
     if not text.strip("\ufeff \t\n\f\v"):

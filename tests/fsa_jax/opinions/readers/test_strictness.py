@@ -1,5 +1,6 @@
 """Input of every format is as strict as JSON: nothing is replaced, swallowed or dropped unsaid."""
 
+import gzip
 import json
 import unicodedata
 
@@ -86,6 +87,9 @@ def test_a_stray_mark_costs_one_row(tmp_path, stray, last):
         (JSONL.encode("utf-16-le"), "1: a NUL character.*utf-16-le"),
         (SETFIT.encode() + "café,café,neutral,0".encode("cp1252"), r"2: byte 0xe9 is not UTF-8"),
         (JSONL.replace("soup", "café").encode("latin-1"), r"1: byte 0xe9 .*convert --encoding"),
+        (gzip.compress(JSONL.encode()), "file is packed; unpack it first"),
+        (b"PK\x03\x04\x14" + b"\x00" * 30, "file is packed; unpack it first"),
+        (b"PAR1\x15\x04", "file is a Parquet file; write it as csv"),
         (b"ok####[]\nna\xefve####[]", r"2: byte 0xef is not UTF-8"),
     ],
 )
