@@ -5,6 +5,7 @@ processor: roundings differ between processors, and small students learn from th
 """
 
 import datetime
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,13 @@ def write_figures(
         command: What measured them, as a user types it.
         seconds: How long that took; None where nobody has timed it.
     """
-    measured = {"command": command, "date": datetime.date.today().isoformat(), "seconds": seconds}
+    measured: dict[str, Any] = {
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "seconds": seconds,
+        # Other work on the same cores shows in the seconds (mean of a quarter of an hour).
+        "load": round(os.getloadavg()[2], 1),
+    }
     facts = {"machine": provenance.machine(), **provenance.facts()}
     files.write_json(output, measured | facts | {"systems": list(map(_figures, systems))})
 

@@ -30,6 +30,7 @@ def test_figures_hold_scores_and_what_they_depend_on(tmp_path, monkeypatch):
     assert none["scores"] == {}
     assert found["machine"]["processor"] == "A Processor (AVX2)"
     assert found["versions"]["numpy"]
+    assert found["load"] >= 0
     assert (found["command"], found["seconds"]) == ("make x", 217)
 
 
