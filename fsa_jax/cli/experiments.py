@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from fsa_jax.opinions.console import open_console
+
 if TYPE_CHECKING:
     from fsa_jax.experiments.costs import Hardware
     from fsa_jax.experiments.declaration import Experiment
@@ -28,11 +30,6 @@ _Store = Annotated[Path | None, typer.Option(help="Default: results.sqlite in --
 OUTPUT = Path("experiments")
 WEIGHTS = Path("weights")
 _SHOWN_COLUMNS = 4  # of a wider table, a terminal shows averages alone
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=240)
 
 
 def _engine() -> "Engine":
@@ -71,7 +68,7 @@ def list_experiments() -> None:
     for name in declaration.declared():
         found = declaration.load(name, sizes)
         table.add_row(name, found.title, str(len(found.systems)), " ".join(found.tasks))
-    _console().print(table)
+    open_console().print(table)
 
 
 @experiment.command()
@@ -80,7 +77,7 @@ def show(name: _Name) -> None:
     from fsa_jax.experiments import declaration
 
     found: Experiment = declaration.load(name, _engine().models)
-    console = _console()
+    console = open_console()
     console.print(found.title, highlight=False)
     console.print(f"tasks: {' '.join(found.tasks)}; sub-sets: {' '.join(found.subsets)}")
     default = declaration.System("")
@@ -134,7 +131,7 @@ def plan(
         numbers = (f"{work.steps:,}", f"{work.runs}", f"{work.flops / 1e15:,.3f}")
         sizes = (f"{work.memory / 2**30:.1f}", f"{device.hours(work):.2f}")
         table.add_row(stage.kind, stage.name, state, *numbers, *sizes)
-    console = _console()
+    console = open_console()
     console.print(table)
     _print_totals(found, device, hours, console)
 
@@ -295,7 +292,7 @@ def _write_report(found: "Plan", kept: "Store", folder: Path, failures: Mapping[
     from fsa_jax.experiments.report import text, write_reports
 
     table, path = write_reports(found, kept, folder / "reports" / found.experiment.name, failures)
-    console = _console()
+    console = open_console()
     shown = Table(title=found.experiment.title)
     shown.add_column("system")
     first = 0 if len(table.columns) <= _SHOWN_COLUMNS else len(table.columns)

@@ -29,7 +29,8 @@ _SCORES = ("f1", "precision", "recall", "strict_f1", "soft_f1", "extraction_f1")
 _HEADS = ("F1", "P", "R", "strict F1", "soft F1", "extraction F1")
 
 
-def _console() -> Console:
+def open_console() -> Console:
+    """Returns where tables are printed."""
     console = Console()
     # Into a pipe or a file, a table is not broken to the width of a terminal.
     return console if console.is_terminal else Console(width=240)
@@ -60,7 +61,7 @@ def print_files(files: Sequence[Path], form: str | None, labels: Labels) -> None
     table = _stats_table("Sentences and opinions", "file")
     for file in files:
         _add_stats(table, stats(load_file(file, form, labels)), str(file))
-    _console().print(table)
+    open_console().print(table)
 
 
 def print_benchmark() -> None:
@@ -96,8 +97,8 @@ def print_benchmark() -> None:
                 )
             ),
         )
-    _console().print(table)
-    _console().print(subsets)
+    open_console().print(table)
+    open_console().print(subsets)
 
 
 def _sentences(name: str, split: str) -> list[Sentence]:
@@ -126,7 +127,7 @@ def print_scores(report: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
                 f"{row['gold_units']:.0f}",
             )
         table.add_section()
-    _console().print(table)
+    open_console().print(table)
 
 
 def print_sources(found: Mapping[str, Sequence[Scored]]) -> None:
@@ -161,7 +162,7 @@ def print_comparison(first: Mapping[str, list[Scored]], second: Mapping[str, lis
             scores = [f"{pooled_f1(seeds, strict):.2f}" for seeds in (mine, other)]
             head = "" if strict else task
             table.add_row(head, name, *scores, f"{difference:+.2f}", f"{probability:.4f}")
-    _console().print(table)
+    open_console().print(table)
 
 
 def print_survey(file: Path, field: str) -> None:

@@ -15,13 +15,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib as mpl
-from rich.console import Console
 from rich.table import Table
 
 mpl.use("agg")
 
 import matplotlib.pyplot as plt
 
+from fsa_jax.opinions.console import open_console
 from fsa_jax.opinions.scoring.files import mean_and_deviation, mean_as_text
 from fsa_jax.runtime import files
 from fsa_jax.runtime.run_directory import RunDirectory, runs_in
@@ -170,7 +170,7 @@ def print_scores(systems: Sequence[System]) -> None:
     for system in systems:
         for split in system.splits:
             table.add_row(_shown_name(system), _shown_split(split), *_cells(system, split))
-    Console().print(table)
+    open_console().print(table)
 
 
 def _shown_name(system: System) -> str:
