@@ -30,6 +30,7 @@ import numpy as np
 
 from fsa_jax.data import packing
 from fsa_jax.data.example_order import ExampleOrder, permutation
+from fsa_jax.data.providers import get_provider
 from fsa_jax.data.token_table import FEATURES, TokenTable, read_tokens
 
 Batch = dict[str, np.ndarray]
@@ -171,16 +172,15 @@ class TrainBatches:
         examples_per_batch: int = 0,
         multiple_of: int = 1,
     ):
-        if batch_size is not None:
-            _check_shares(batch_size, host_count)
         self._name, self._split, self._pack = mixture_or_task_name, split, pack
         self._host_index, self._host_count = host_index, host_count
         self._shuffle, self._seed = shuffle, seed
+        provider = get_provider(mixture_or_task_name)
         self.table = table or read_tokens(
-            mixture_or_task_name, split, task_feature_lengths, use_cached=use_cached, seed=seed
+            provider, split, task_feature_lengths, use_cached=use_cached, seed=seed
         )
         self.num_examples = len(self.table)
-        self.lengths = _resolve_lengths(self.table, task_feature_lengths, pack)
+        self.lengths = self.table.row_lengths(task_feature_lengths, pack)
         self._order = ExampleOrder(self.table.components, seed, shuffle=shuffle)
         if num_epochs is not None and not self._order.has_epochs:
             raise ValueError(
@@ -201,7 +201,11 @@ class TrainBatches:
             self._wanted = examples_per_batch
             rows = examples_per_batch / self.examples_per_row
             batch_size = multiple_of * max(1, round(rows / multiple_of))
-            _check_shares(batch_size, host_count)
+        if batch_size < 1 or batch_size % host_count:
+            raise ValueError(
+                f"BATCH_SIZE {batch_size} cannot be shared by {host_count} hosts: "
+                f"make it a multiple of {host_count}"
+            )
         self.batch_size = batch_size
 
     @functools.cached_property
@@ -329,34 +333,6 @@ class TrainBatches:
             order = permutation(len(plan), self._seed, _ROW_SHUFFLE, window)
             plan = packing.reorder(plan, order)
         return packing.RowPlan(ids[plan.examples], plan.starts)
-
-
-def _check_shares(rows: int, hosts: int) -> None:
-    if rows < 1 or rows % hosts:
-        raise ValueError(
-            f"BATCH_SIZE {rows} cannot be shared by {hosts} hosts: make it a multiple of {hosts}"
-        )
-
-
-def _resolve_lengths(
-    table: TokenTable, wanted: Mapping[str, int | None], pack: bool
-) -> dict[str, int]:
-    """Fills in the lengths that are None, and refuses examples that do not fit."""
-    resolved = {}
-    for f in FEATURES:
-        if f not in wanted:
-            raise ValueError(f"TASK_FEATURE_LENGTHS lacks {f!r}: give it a number of tokens")
-        limit, longest = wanted[f], int(table.lengths[f].max())
-        if limit is None and pack:
-            raise ValueError(f"TASK_FEATURE_LENGTHS[{f!r}] is None: packed rows need a length")
-        resolved[f] = -(-max(longest, 1) // 8) * 8 if limit is None else limit
-        if longest > resolved[f]:
-            where = table.describe(int(table.lengths[f].argmax()))
-            raise ValueError(
-                f"{where} has {longest} {f} tokens, but TASK_FEATURE_LENGTHS[{f!r}] is {limit}: "
-                f"raise it to {longest} or more"
-            )
-    return resolved
 
 
 def open_batches(

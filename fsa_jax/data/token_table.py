@@ -16,8 +16,6 @@ import seqio
 import tensorflow as tf
 from absl import logging
 
-from fsa_jax.data.providers import get_provider
-
 FEATURES = ("inputs", "targets")
 _READ_CHUNK = 1024
 
@@ -60,6 +58,32 @@ class TokenTable:
         )
         return inputs, targets
 
+    def row_lengths(self, wanted: Mapping[str, int | None], pack: bool) -> dict[str, int]:
+        """Returns the positions of a row for each feature.
+
+        Args:
+          wanted: positions by feature; None for the longest example, rounded up to a multiple of 8.
+          pack: whether rows hold several examples, so that None has no meaning.
+
+        Raises:
+          ValueError: a feature is missing, or an example does not fit.
+        """
+        resolved = {}
+        for f in FEATURES:
+            if f not in wanted:
+                raise ValueError(f"TASK_FEATURE_LENGTHS lacks {f!r}: give it a number of tokens")
+            limit, longest = wanted[f], int(self.lengths[f].max())
+            if limit is None and pack:
+                raise ValueError(f"TASK_FEATURE_LENGTHS[{f!r}] is None: packed rows need a length")
+            resolved[f] = -(-max(longest, 1) // 8) * 8 if limit is None else limit
+            if longest > resolved[f]:
+                where = self.describe(int(self.lengths[f].argmax()))
+                raise ValueError(
+                    f"{where} has {longest} {f} tokens, but TASK_FEATURE_LENGTHS[{f!r}] is "
+                    f"{limit}: raise it to {longest} or more"
+                )
+        return resolved
+
     def describe(self, index: int) -> str:
         """Returns `task[i]`: the example is the i-th that the task yields unshuffled."""
         for name, count, _ in self.components:
@@ -70,7 +94,7 @@ class TokenTable:
 
 
 def read_tokens(
-    name: str,
+    provider: seqio.Task | seqio.Mixture,
     split: str,
     task_feature_lengths: Mapping[str, int | None],
     *,
@@ -80,7 +104,7 @@ def read_tokens(
     """Runs the tokenisation of a split once and keeps the result.
 
     Args:
-      name: a registered task or mixture; of a mixture, the tasks that have the split.
+      provider: a task or mixture; of a mixture, the tasks that have the split.
       split: a split, or a slice of one such as `train[:10%]`.
       task_feature_lengths: handed to preprocessors that ask for `sequence_length`; nothing else
         is trimmed by it.
@@ -88,11 +112,10 @@ def read_tokens(
       seed: for preprocessors with randomness.
 
     Raises:
-      ValueError: unknown name or split, a split without examples, or a task that lacks inputs or
-        targets.
+      ValueError: unknown split, a split without examples, or a task that lacks inputs or targets.
     """
     _keep_tensorflow_off_accelerators()
-    provider = get_provider(name)
+    name = provider.name
     tasks = [t for t in seqio.get_subtasks(provider) if split.split("[")[0] in t.splits]
     if not tasks:
         available = ", ".join(sorted(map(str, provider.splits)))

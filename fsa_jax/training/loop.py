@@ -107,11 +107,9 @@ def train(config: RunConfig) -> dict[str, float]:
     started = time.perf_counter()
 
     # ------------------------------------------------------------------ data
-    config = dataclasses.replace(config, evaluation=settle(config.evaluation, config.data))
     mesh = partitioning.make_mesh(config.parallel.model)
-    batches = _open_data(config, mesh)
-    config = dataclasses.replace(config, data=config.data.with_rows(batches.batch_size))
-    steps, epoch_steps = count_steps(config, batches), batches.steps(1)
+    config, batches = _open_data(config, mesh)
+    steps = count_steps(config, batches)
 
     # ------------------------------------------------------------------ program
     schedule = config.learning_rate(steps=steps)
@@ -142,7 +140,7 @@ def train(config: RunConfig) -> dict[str, float]:
         evaluator = Evaluator(program, config.model, run, config.data, config.evaluation, monitor)
         finite = run_hooks.FiniteCheck(batches, saved)
         log = run_hooks.Log(config.log_period, schedule, started)
-        hooks = [finite, log, *own_hooks(config, run, saved, evaluator, epoch_steps)]
+        hooks = [finite, log, *own_hooks(config, run, saved, evaluator, batches.steps(1))]
         for hook in hooks:
             stack.callback(hook.close)
             hook.start(first)
@@ -172,12 +170,15 @@ def train(config: RunConfig) -> dict[str, float]:
         return results | final_scores(saved, evaluator, state, config.evaluation.final_splits)
 
 
-def _open_data(config: RunConfig, mesh: jax.sharding.Mesh) -> TrainBatches:
-    """Checks what can be checked without data, then opens them."""
+def _open_data(config: RunConfig, mesh: jax.sharding.Mesh) -> tuple[RunConfig, TrainBatches]:
+    """Checks what can be checked without data, opens them, and decides what they decide."""
     data = config.data
+    evaluation = settle(config.evaluation, data)
     multiple = train_step.check_batch_size(data.batch_size, mesh, config.parallel.micro_batches)
     check_vocabulary(data.mixture_or_task_name, data.vocabulary, config.model.vocab_size)
-    return open_batches(data, data.split, config.seed, shuffle=True, multiple_of=multiple)
+    batches = open_batches(data, data.split, config.seed, shuffle=True, multiple_of=multiple)
+    data = data.with_rows(batches.batch_size)
+    return dataclasses.replace(config, evaluation=evaluation, data=data), batches
 
 
 def count_steps(config: RunConfig, batches: TrainBatches) -> int:
