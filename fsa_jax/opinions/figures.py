@@ -13,6 +13,7 @@ from typing import Any
 from fsa_jax.opinions.report import System
 from fsa_jax.runtime import files, provenance
 
+_MADE_BY = ("fsa_jax", "git", "versions")
 _SCORES = ("f1", "precision", "recall", "strict_f1", "parse_failure_rate")
 
 
@@ -34,8 +35,8 @@ def write_figures(
         # Other work on the same cores shows in the seconds (mean of a quarter of an hour).
         "load": round(os.getloadavg()[2], 1),
     }
-    facts = {"machine": provenance.machine(), **provenance.facts()}
-    files.write_json(output, measured | facts | {"systems": list(map(_figures, systems))})
+    measured["machine"] = provenance.machine()
+    files.write_json(output, measured | {"systems": list(map(_figures, systems))})
 
 
 def _figures(system: System) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def _figures(system: System) -> dict[str, Any]:
         }
     return {
         "name": system.name,
+        **{key: system.runs[0].facts[key] for key in _MADE_BY if key in system.runs[0].facts},
         "seeds": [run.seed for run in system.runs],
         "steps": [run.curve[-1][0] if run.curve else 0 for run in system.runs],
         "scores": scores,

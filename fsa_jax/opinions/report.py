@@ -43,17 +43,22 @@ class Run:
     """What a run directory holds.
 
     Attributes:
-      seed: The run's, by its manifest; None where that does not say.
+      facts: What its manifest says.
       curve: (step, loss) of training.
       scores: Metrics by ``<task>`` (dev) or ``<task>-<split>``: those of the best checkpoint where
         the run kept one, else of the one that was tested, else of the last evaluation.
       predictions: Path of the same step's predictions by the same names.
     """
 
-    seed: int | None
+    facts: dict[str, Any]
     curve: list[tuple[int, float]]
     scores: dict[str, dict[str, float]]
     predictions: dict[str, pathlib.Path]
+
+    @property
+    def seed(self) -> int | None:
+        """The run's seed; None where its manifest does not say."""
+        return self.facts.get("seed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +118,7 @@ def read_run(run: RunDirectory) -> Run:
         scores[key] = next((row for row in reversed(rows) if row["step"] == wanted), rows[-1])
         with contextlib.suppress(FileNotFoundError):
             predictions[key] = pathlib.Path(run.predictions(key, step=scores[key]["step"]))
-    return Run(run.manifest().get("seed"), curve, scores, predictions)
+    return Run(run.manifest(), curve, scores, predictions)
 
 
 def _rows(path: pathlib.Path):

@@ -8,13 +8,15 @@ from fsa_jax.runtime import provenance
 
 
 def systems():
-    run = lambda seed, f1: report.Run(  # noqa: E731
-        seed, [(10, 3.0), (20, 2.5)], {"task-test": {"f1": f1, "strict_f1": 30.0}}, {}
-    )
+    def run(seed, f1):
+        facts = {"seed": seed, "git": f"commit {seed}", "steps": 20}
+        scores = {"task-test": {"f1": f1, "strict_f1": 30.0}}
+        return report.Run(facts, [(10, 3.0), (20, 2.5)], scores, {})
+
     return [
         report.System("distilled", [run(42, 50.006)]),
         report.System("seeds", [run(1, 40.0), run(2, 44.0)]),
-        report.System("distillation", [report.Run(None, [], {}, {})]),
+        report.System("distillation", [report.Run({}, [], {}, {})]),
     ]
 
 
@@ -29,7 +31,8 @@ def test_figures_hold_scores_and_what_they_depend_on(tmp_path, monkeypatch):
     assert seeds["scores"]["task-test"]["f1_std"] == 2.83
     assert none["scores"] == {}
     assert found["machine"]["processor"] == "A Processor (AVX2)"
-    assert found["versions"]["numpy"]
+    assert (one["git"], seeds["git"]) == ("commit 42", "commit 1")
+    assert "git" not in none
     assert found["load"] >= 0
     assert (found["command"], found["seconds"]) == ("make x", 217)
 
