@@ -1,16 +1,16 @@
 """Data feeding: from a registered SeqIO task or mixture to batches on the device.
 
-The way of an example: the tokenised split in memory (`token_table`), in an order that is a pure
-function of seed and position (`example_order`), packed into rows (`packing`), here cut into
+The way of an example: the tokenised split in memory (``token_table``), in an order that is a pure
+function of seed and position (``example_order``), packed into rows (``packing``), here cut into
 batches and sent ahead to the device.
 
 An epoch is cut into equal *windows* of at most a thousand examples; each is packed by itself and
-its rows are shuffled. A batch is the next `batch_size` rows; host h builds its contiguous share
+its rows are shuffled. A batch is the next ``batch_size`` rows; host h builds its contiguous share
 of them. So the place in the data is two integers, the window and the row in it: resuming is
 instant at any depth, goes on with the very next example, and does not depend on the number of
 hosts.
 
-How many rows a step takes may be left to the data: `examples_per_batch` asks for that many
+How many rows a step takes may be left to the data: ``examples_per_batch`` asks for that many
 examples on average, and the packing of some windows tells how many rows they fill.
 
 Knows tasks through SeqIO's registry alone, and nothing of the network that reads the batches.
@@ -43,18 +43,18 @@ class DataConfig:
     """Which examples, and how they lie in rows.
 
     Attributes:
-      mixture_or_task_name: A registered SeqIO name.
-      task_feature_lengths: Positions of a row, ``{"inputs": …, "targets": …}``; None (unpacked
-        rows only) for the longest of the split.
-      batch_size: Rows of a step over all devices; None: as many as `examples_per_batch` takes.
-      pack: Several examples a row.
-      split: What to train on.
-      use_cached: Read the task's SeqIO cache.
-      vocabulary: What the tasks' vocabulary has to be (a ``seqio.Vocabulary``); None: anything.
-      examples_per_batch: Instead of rows: examples of a step, on average.
+        mixture_or_task_name: A registered SeqIO name.
+        task_feature_lengths: Positions of a row, ``{"inputs": …, "targets": …}``; None (unpacked
+            rows only) for the longest of the split.
+        batch_size: Rows of a step over all devices; None: as many as ``examples_per_batch`` takes.
+        pack: Several examples a row.
+        split: What to train on.
+        use_cached: Read the task's SeqIO cache.
+        vocabulary: What the tasks' vocabulary has to be (a ``seqio.Vocabulary``); None: anything.
+        examples_per_batch: Instead of rows: examples of a step, on average.
 
     Raises:
-      ValueError: Both or neither of rows and examples are given, or less than 1.
+        ValueError: Both or neither of rows and examples are given, or less than 1.
     """
 
     mixture_or_task_name: str
@@ -88,7 +88,7 @@ class DataConfig:
         out; real ones are shorter, so that fewer rows do.
 
         Args:
-          multiple_of: what the rows have to be a multiple of.
+            multiple_of: What the rows have to be a multiple of.
         """
         if self.batch_size is not None:
             return self.batch_size
@@ -101,12 +101,12 @@ class BatchInfo:
     """What a batch holds, over all hosts.
 
     Attributes:
-      examples: number of examples.
-      example_ids: (examples,) their numbers; `TrainBatches.describe` names them.
-      input_tokens: tokens of their inputs.
-      target_tokens: tokens of their targets, EOS included: the positions with loss.
-      state: where the data go on behind this batch, for `TrainBatches.restore`; integers below
-        2**53.
+        examples: Number of examples.
+        example_ids: (examples,) their numbers; ``TrainBatches.describe`` names them.
+        input_tokens: Tokens of their inputs.
+        target_tokens: Tokens of their targets, EOS included: the positions with loss.
+        state: Where the data go on behind this batch, for ``TrainBatches.restore``; integers below
+            2**53.
     """
 
     examples: int
@@ -119,38 +119,38 @@ class BatchInfo:
 class TrainBatches:
     """Batches of a task or mixture, in a deterministic order that resumes at any example.
 
-    Iterating yields (batch, info): this host's rows (see `packing.build_rows`) and a `BatchInfo`.
-    Each `iter()` begins where `restore` said, else at the first example. It ends after
-    `num_epochs`; the last batch is filled up with empty rows, which carry no loss.
+    Iterating yields (batch, info): this host's rows (see ``packing.build_rows``) and a
+    ``BatchInfo``. Each ``iter()`` begins where ``restore`` said, else at the first example. It ends
+    after ``num_epochs``; the last batch is filled up with empty rows, which carry no loss.
 
     Args:
-      mixture_or_task_name: a registered SeqIO name.
-      split: a split of it, or a slice such as `train[:10%]`.
-      task_feature_lengths: positions of a row for `inputs` and `targets`. Where nothing is packed,
-        None stands for the longest of the split, rounded up to a multiple of 8.
-      batch_size: rows over all hosts; None: chosen from the data, see `examples_per_batch`.
-      pack: several examples per row.
-      shuffle: permute each epoch, and the rows of each window.
-      seed: non-negative; decides the whole order.
-      num_epochs: passes over the split; None never ends.
-      host_index: which share of the rows is built here.
-      host_count: number of shares.
-      use_cached: read the task's SeqIO cache.
-      window: how many examples are packed together, at most.
-      table: the tokens, where somebody has read them already.
-      examples_per_batch: where `batch_size` is None, how many examples a batch holds on average,
-        as nearly as whole rows allow.
-      multiple_of: what chosen rows are a multiple of.
+        mixture_or_task_name: A registered SeqIO name.
+        split: A split of it, or a slice such as ``train[:10%]``.
+        task_feature_lengths: Positions of a row for ``inputs`` and ``targets``. Where nothing is
+            packed, None stands for the longest of the split, rounded up to a multiple of 8.
+        batch_size: Rows over all hosts; None: chosen from the data, see ``examples_per_batch``.
+        pack: Several examples per row.
+        shuffle: Permute each epoch, and the rows of each window.
+        seed: non-negative; decides the whole order.
+        num_epochs: Passes over the split; None never ends.
+        host_index: Which share of the rows is built here.
+        host_count: Number of shares.
+        use_cached: Read the task's SeqIO cache.
+        window: How many examples are packed together, at most.
+        table: The tokens, where somebody has read them already.
+        examples_per_batch: Where ``batch_size`` is None, how many examples a batch holds on
+            average, as nearly as whole rows allow.
+        multiple_of: What chosen rows are a multiple of.
 
     Attributes:
-      table: the tokens.
-      num_examples: examples of the split.
-      batch_size: rows of a batch over all hosts.
-      lengths: the row lengths in use.
+        table: The tokens.
+        num_examples: Examples of the split.
+        batch_size: Rows of a batch over all hosts.
+        lengths: The row lengths in use.
 
     Raises:
-      ValueError: unknown name or split; an example longer than a row; a batch that the hosts
-        cannot share; `num_epochs` for a mixture whose rates leave it without epochs.
+        ValueError: Unknown name or split; an example longer than a row; a batch that the hosts
+            cannot share; ``num_epochs`` for a mixture whose rates leave it without epochs.
     """
 
     def __init__(
@@ -257,16 +257,16 @@ class TrainBatches:
         return line
 
     def describe(self, example_ids: Iterable[int]) -> list[str]:
-        """Names examples for a message, as `task[i]`: the i-th that the task yields unshuffled."""
+        """Names examples for a message, as ``task[i]``: the task's i-th, not shuffled."""
         return [self.table.describe(int(i)) for i in example_ids]
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Makes the next iteration begin behind the batch whose `info.state` this is.
+        """Makes the next iteration begin behind the batch whose ``info.state`` this is.
 
         The number of hosts and the batch size may have changed since.
 
         Raises:
-          ValueError: the data, or the settings that decide the order, are not those of the state.
+            ValueError: The data, or the settings that decide the order, are not those of the state.
         """
         for key in (*self._start, *self._fingerprints):
             if key not in state:
@@ -346,12 +346,12 @@ def open_batches(
     """Opens this host's share of the endless training batches, or of one pass in order.
 
     Args:
-      data: What to read.
-      split: A split of it.
-      seed: Decides the order.
-      shuffle: Endless and shuffled; otherwise one pass in order.
-      table: The tokens, where somebody has read them already.
-      multiple_of: What the rows of a step are to be a multiple of, where they are chosen.
+        data: What to read.
+        split: A split of it.
+        seed: Decides the order.
+        shuffle: Endless and shuffled; otherwise one pass in order.
+        table: The tokens, where somebody has read them already.
+        multiple_of: What the rows of a step are to be a multiple of, where they are chosen.
     """
     return TrainBatches(
         data.mixture_or_task_name,

@@ -25,9 +25,9 @@ class TokenTable:
     """Token ids of N examples.
 
     Attributes:
-      tokens: per feature all token ids, example after example (uint16 where they fit, or int32).
-      offsets: per feature (N + 1,) int64, where each example begins.
-      components: per task (name, number of examples, mixing rate), in the order of the examples.
+        tokens: Per feature all token ids, example after example (uint16 where they fit, or int32).
+        offsets: Per feature (N + 1,) int64, where each example begins.
+        components: Per task (name, number of examples, mixing rate), in the order of the examples.
     """
 
     tokens: dict[str, np.ndarray]
@@ -62,11 +62,12 @@ class TokenTable:
         """Returns the positions of a row for each feature.
 
         Args:
-          wanted: positions by feature; None for the longest example, rounded up to a multiple of 8.
-          pack: whether rows hold several examples, so that None has no meaning.
+            wanted: Positions by feature; None for the longest example, rounded up to a multiple of
+                8.
+            pack: Whether rows hold several examples, so that None has no meaning.
 
         Raises:
-          ValueError: a feature is missing, or an example does not fit.
+            ValueError: A feature is missing, or an example does not fit.
         """
         resolved = {}
         for f in FEATURES:
@@ -85,7 +86,7 @@ class TokenTable:
         return resolved
 
     def describe(self, index: int) -> str:
-        """Returns `task[i]`: the example is the i-th that the task yields unshuffled."""
+        """Returns ``task[i]``: the example is the i-th that the task yields unshuffled."""
         for name, count, _ in self.components:
             if index < count:
                 return f"{name}[{index}]"
@@ -104,15 +105,15 @@ def read_tokens(
     """Runs the tokenisation of a split once and keeps the result.
 
     Args:
-      provider: a task or mixture; of a mixture, the tasks that have the split.
-      split: a split, or a slice of one such as `train[:10%]`.
-      task_feature_lengths: handed to preprocessors that ask for `sequence_length`; nothing else
-        is trimmed by it.
-      use_cached: read the task's SeqIO cache instead of its source.
-      seed: for preprocessors with randomness.
+        provider: A task or mixture; of a mixture, the tasks that have the split.
+        split: A split, or a slice of one such as ``train[:10%]``.
+        task_feature_lengths: Handed to preprocessors that ask for ``sequence_length``; nothing else
+            is trimmed by it.
+        use_cached: Read the task's SeqIO cache instead of its source.
+        seed: For preprocessors with randomness.
 
     Raises:
-      ValueError: unknown split, a split without examples, or a task that lacks inputs or targets.
+        ValueError: Unknown split, a split without examples, or a task that lacks inputs or targets.
     """
     _keep_tensorflow_off_accelerators()
     name = provider.name

@@ -47,25 +47,25 @@ class RunConfig:
     """All that a run is made of; what gin files bind.
 
     Attributes:
-      model: The student.
-      model_dir: The run directory.
-      data: What to train on.
-      optimizer: Makes the optimizer for a schedule.
-      learning_rate: Makes the schedule for a number of steps; the same schedule is logged.
-      total_steps: Updates in all.
-      epochs: Instead of ``total_steps``: passes over the data in all.
-      evaluation: When and on what to evaluate.
-      checkpoint: When to save and where to start from.
-      parallel: How devices share the work.
-      loss: Kind of cross-entropy.
-      seed: Of weights, order of examples and dropout.
-      seeds: Instead of one: several, trained as one program (``seeds.py``).
-      log_period: Steps between log lines.
-      profile_steps: First and last step to write a profiler trace of, under ``profile/``.
-      hooks: What else to do beside the updates (``hooks.py``).
+        model: The student.
+        model_dir: The run directory.
+        data: What to train on.
+        optimizer: Makes the optimizer for a schedule.
+        learning_rate: Makes the schedule for a number of steps; the same schedule is logged.
+        total_steps: Updates in all.
+        epochs: Instead of ``total_steps``: passes over the data in all.
+        evaluation: When and on what to evaluate.
+        checkpoint: When to save and where to start from.
+        parallel: How devices share the work.
+        loss: Kind of cross-entropy.
+        seed: Of weights, order of examples and dropout.
+        seeds: Instead of one: several, trained as one program (``seeds.py``).
+        log_period: Steps between log lines.
+        profile_steps: First and last step to write a profiler trace of, under ``profile/``.
+        hooks: What else to do beside the updates (``hooks.py``).
 
     Raises:
-      ValueError: The length of the run is said twice, or not at all.
+        ValueError: The length of the run is said twice, or not at all.
     """
 
     model: T5Config
@@ -93,16 +93,16 @@ def train(config: RunConfig) -> dict[str, float]:
     """Trains until the last step, from the start or from where the run directory stands.
 
     Args:
-      config: What to train, on what, and how.
+        config: What to train, on what, and how.
 
     Returns:
-      The last evaluation's metrics, and those of the final splits as ``<split>/<metric>``.
+        The last evaluation's metrics, and those of the final splits as ``<split>/<metric>``.
 
     Raises:
-      ValueError: Settings that do not fit together, each in one line.
-      FloatingPointError: Loss or parameters are not finite.
-      RunFailedError: A hook of ``config.hooks`` raised; the state is saved.
-      SystemExit: With code 3 after SIGTERM or Ctrl-C, once a checkpoint is saved.
+        ValueError: Settings that do not fit together, each in one line.
+        FloatingPointError: Loss or parameters are not finite.
+        RunFailedError: A hook of ``config.hooks`` raised; the state is saved.
+        SystemExit: With code 3 after SIGTERM or Ctrl-C, once a checkpoint is saved.
     """
     started = time.perf_counter()
 
@@ -291,14 +291,14 @@ def open_monitor(
     """Opens the monitor, which begins by saying ``lines``.
 
     Args:
-      run: The run directory.
-      config: The run.
-      batches: Its data.
-      steps: Updates of the whole run.
-      first_step: Updates made before this start.
-      lines: What to say first.
-      peak: FLOP/s of all devices together; None measures it.
-      shown: Whether to print, besides writing files.
+        run: The run directory.
+        config: The run.
+        batches: Its data.
+        steps: Updates of the whole run.
+        first_step: Updates made before this start.
+        lines: What to say first.
+        peak: FLOP/s of all devices together; None measures it.
+        shown: Whether to print, besides writing files.
     """
     work = flops.train_flops(
         config.model, batches.batch_size, batches.lengths["inputs"], batches.lengths["targets"]

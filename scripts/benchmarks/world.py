@@ -18,10 +18,10 @@ class World:
     """Where the data lie.
 
     Attributes:
-      root: ``FSA_DATA_DIR``.
-      vocabulary: ``FSA_VOCABULARY``.
-      teacher: Whose corpus it is.
-      words: One line that says what it is.
+        root: ``FSA_DATA_DIR``.
+        vocabulary: ``FSA_VOCABULARY``.
+        teacher: Whose corpus it is.
+        words: One line that says what it is.
     """
 
     root: Path

@@ -19,11 +19,11 @@ _SURROGATE = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
 def read_text(
     path: Path, encoding: str | None = None, say: Callable[[str], None] = lambda words: None
 ) -> str:
-    """Reads a file, with or without BOM, with any line ends; see `encodings.decode`.
+    """Reads a file, with or without BOM, with any line ends; see ``encodings.decode``.
 
     Args:
         path: The file.
-        encoding: As the user told it, or `None`.
+        encoding: As the user told it, or ``None``.
         say: Told in words how the file is read where that is neither UTF-8 nor the user's word.
 
     Raises:
@@ -52,7 +52,7 @@ def name_of(value: Any) -> str:
 
 
 def literal(text: str) -> Any:
-    """Reads a Python literal; `None` where it is none."""
+    """Reads a Python literal; ``None`` where it is none."""
     if _SURROGATE.search(text):
         return None
     with warnings.catch_warnings():
