@@ -40,7 +40,13 @@ SMALL = {
     "T5Config.num_encoder_layers": 1,
     "T5Config.num_decoder_layers": 1,
 }
-BRIEF = {"TRAIN_STEPS": 60, "EVAL_PERIOD": 20, "BATCH_SIZE": 16, "LOG_PERIOD": 10}
+BRIEF = {"TRAIN_STEPS": 60, "EVAL_PERIOD": 30, "BATCH_SIZE": 16, "LOG_PERIOD": 10}
+DISTILLATION = {
+    "MIXTURE_OR_TASK_NAME": "distill_lexicon_anl_rw",
+    "TRAIN_STEPS": 4,
+    "EVAL_PERIOD": 4,
+    "BATCH_SIZE": 2,
+}
 pytestmark = pytest.mark.slow
 
 
@@ -69,7 +75,7 @@ def adapted(line):
         words = [word for word in words if not word.endswith("path/to/hf/t5-base")]
         settings |= BRIEF
         if "--gin_file=distill_anl_rw.gin" in words:
-            settings["MIXTURE_OR_TASK_NAME"] = "distill_lexicon_anl_rw"
+            settings |= DISTILLATION
     return [*words, "--gin_file=models/tiny.gin", *(f"--gin.{k}={v}" for k, v in settings.items())]
 
 
