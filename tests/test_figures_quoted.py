@@ -1,0 +1,51 @@
+"""Figures that the README quotes are those of the files that the commands have written."""
+
+import json
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+README = " ".join((ROOT / "README.md").read_text("utf-8").split())
+BENCHMARKS = json.loads((ROOT / "docs" / "benchmarks.json").read_text())
+QUICKSTART = json.loads((ROOT / "docs" / "quickstart.json").read_text())
+
+
+def where(machine):
+    return f"{machine['processor']} with {machine['cores']} cores"
+
+
+def quickstart_quotes():
+    """What the README says of the quick start."""
+    yield f"`make quickstart` on {where(QUICKSTART['machine'])}"
+    yield f"{QUICKSTART['seconds']:.0f} s after installation, at a load of {QUICKSTART['load']:.0f}"
+    for system in QUICKSTART["systems"]:
+        for split, scores in system["scores"].items():
+            if split.endswith("-test"):
+                quote = f"{system['name']} F1 {scores['f1']:.2f} (strict {scores['strict_f1']:.2f})"
+                yield quote
+
+
+def benchmark_quotes():
+    """What the README says of speed."""
+    decoding, training = BENCHMARKS["decoding"], BENCHMARKS["training"]
+    for part in (decoding, training):
+        yield f"on {where(part['machine'])}"
+    yield f"decodes a test set {decoding['trained']['speed_ratio']:.2f} times as fast"
+    yield f"scores label words {decoding['labels']['speed_ratio']:.2f} times as fast"
+    ratios = training["speed_ratio"]
+    yield f"learns {ratios['torch_float32']:.2f} times as many real target tokens a second"
+    yield f"in {training['memory_ratio']['torch_float32']:.0%} of its memory"
+    yield f"{ratios['t5x']:.2f} times as many as T5X's network"
+    yield f"Its model FLOPs are {training['mfu']:.0%} of what"
+
+
+@pytest.mark.parametrize("quote", [*quickstart_quotes(), *benchmark_quotes()])
+def test_the_readme_quotes_what_was_measured(quote):
+    assert quote in README
+
+
+def test_the_quick_start_was_measured_by_its_command():
+    assert QUICKSTART["command"] == "make quickstart"
+    assert [system["name"] for system in QUICKSTART["systems"]][:2] == ["distilled", "from scratch"]
+    assert all(BENCHMARKS[name]["machine"]["processor"] for name in BENCHMARKS)
