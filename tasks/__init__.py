@@ -4,10 +4,11 @@ No file is read at import. Where the data lies is said by `FSA_DATA_DIR`, the vo
 `FSA_VOCABULARY`, both read at first use.
 """
 
+from tasks.distillation import distill
 from tasks.registry import register
 from tasks.understanding import register_teacher
 from tasks.user_data import user_benchmark
 from tasks.vocabulary import get_vocabulary
 
-__all__ = ["get_vocabulary", "register_teacher", "user_benchmark"]
+__all__ = ["distill", "get_vocabulary", "register_teacher", "user_benchmark"]
 register()

@@ -172,12 +172,11 @@ def register() -> None:
     for name, data_set in DATA_SETS.items():
         if data_set.form != "fsa":
             continue
-        domain = "laptop" if "laptop" in name else "restaurant"
         read = functools.partial(
             _instructed_rows,
             read=functools.partial(extraction.read_rows, data_set=data_set),
             kind_name=data_set.kind.name,
-            domain=domain,
+            domain=data_set.domain,
         )
         task = f"instructabsa_{name}"
         extraction.add_task(task, read, tuple(data_set.splits), data_set.kind)

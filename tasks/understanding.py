@@ -218,21 +218,25 @@ def register_teacher(teacher: str) -> None:
     for prompt in PROMPTS:
         for domain in DOMAINS:
             for reviews in (None, *task_sizes):
-                _add_task(teacher, prompt, domain, reviews)
+                add_task(teacher, prompt, domain, reviews)
     for prompts in MIXTURES:
         for reviews in (None, *SIZES):
-            _add_mixture(teacher, prompts, DOMAINS, reviews)
+            add_mixture(teacher, prompts, DOMAINS, reviews)
             for domain in DOMAINS:
-                _add_mixture(teacher, prompts, (domain,), reviews)
+                add_mixture(teacher, prompts, (domain,), reviews)
 
 
-def _add_task(teacher: str, prompt: str, domain: str, reviews: int | None) -> None:
-    folder, parts = PROMPTS[prompt]
+def add_task(teacher: str, prompt: str, domain: str, reviews: int | None) -> None:
+    """Registers the task of one corpus, unless it is there; a prompt of one's own is its folder."""
+    name = task_name(teacher, prompt, domain, reviews)
+    if name in seqio.TaskRegistry.names():
+        return
+    folder, parts = PROMPTS.get(prompt, (prompt, None))
     steps = [_text_features, *preprocessors(DISTILLATION_LENGTHS)]
     if parts is not None:
         steps.insert(1, functools.partial(_keep_parts, parts=parts))
     seqio.TaskRegistry.add(
-        _task_name(teacher, prompt, domain, reviews),
+        name,
         source=CorpusSource(corpus_name(teacher, folder, domain), reviews),
         preprocessors=steps,
         output_features=OUTPUT_FEATURES,
@@ -240,18 +244,26 @@ def _add_task(teacher: str, prompt: str, domain: str, reviews: int | None) -> No
     )
 
 
-def _task_name(teacher: str, prompt: str, domain: str, reviews: int | None) -> str:
+def task_name(teacher: str, prompt: str, domain: str, reviews: int | None) -> str:
+    """Returns the name of the task of one corpus."""
     size = "" if reviews is None else f"_{size_name(reviews)}"
     return f"understanding_{teacher}_{prompt}_{domain}{size}"
 
 
-def _add_mixture(
+def mixture_name(
     teacher: str, prompts: Iterable[str], domains: tuple[str, ...], reviews: int | None
-) -> None:
+) -> str:
+    """Returns the name of a mixture."""
     domain = "" if len(domains) > 1 else f"_{domains[0]}"
     size = "" if reviews is None else f"_{size_name(reviews)}"
+    return f"distill_{teacher}_{'_'.join(prompts)}{domain}{size}"
+
+
+def add_mixture(
+    teacher: str, prompts: Iterable[str], domains: tuple[str, ...], reviews: int | None
+) -> None:
+    """Registers the mixture of prompts and domains, whose tasks are there."""
     part = None if reviews is None else reviews // len(domains)
-    names = [_task_name(teacher, prompt, d, part) for prompt in prompts for d in domains]
-    seqio.MixtureRegistry.add(
-        f"distill_{teacher}_{'_'.join(prompts)}{domain}{size}", [(name, _rate) for name in names]
-    )
+    names = [task_name(teacher, prompt, d, part) for prompt in prompts for d in domains]
+    name = mixture_name(teacher, prompts, domains, reviews)
+    seqio.MixtureRegistry.add(name, [(task, _rate) for task in names])

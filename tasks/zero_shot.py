@@ -16,6 +16,7 @@ score` reads them as those of any task: an answer is one predicted unit against 
 the F1 of such a file is its accuracy.
 """
 
+import dataclasses
 import functools
 import json
 from collections import defaultdict
@@ -151,6 +152,7 @@ class Accuracy:
         return {
             "id": answer["id"],
             "task": self._task,
+            "kind": dataclasses.replace(self._kind, is_classified=True).row_name,
             "raw": word,
             "parsed": parsed,
             "gold": gold,

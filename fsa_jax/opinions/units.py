@@ -47,6 +47,11 @@ class Kind:
         """The fields that make two units the same: all of them and the polarity."""
         return (*self.fields, "polarity")
 
+    @property
+    def row_name(self) -> str:
+        """What a prediction row calls it: tsa, asa or quad; tsc or asc where it is classified."""
+        return f"{self.name[:-1]}c" if self.is_classified else self.name
+
 
 TSA = Kind("tsa", ("target",))
 ASA = Kind("asa", ("category",))

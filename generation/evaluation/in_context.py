@@ -4,6 +4,7 @@ The asking is a run like any other, with a ledger that survives; sentences take 
 reviews.
 """
 
+import dataclasses
 import functools
 import importlib.resources
 import json
@@ -153,6 +154,9 @@ def prediction_row(task: str, question: Question, raw: str, reason: str) -> dict
     return {
         "id": question.id,
         "task": task,
+        "kind": dataclasses.replace(
+            data_set_of(task).kind, is_classified=question.unit is not None
+        ).row_name,
         "raw": raw,
         # What LLMs write for a list of pairs is read by the scorer, which knows the task's rules.
         "parsed": None,

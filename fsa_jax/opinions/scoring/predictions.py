@@ -119,7 +119,8 @@ def _looks(path: Path) -> str:
 
 def _find_kind(row: Row) -> Kind:
     units = row["gold"] or row.get("parsed") or [None]
-    kind = kind_of(str(row["task"]), units[0])
+    # Rows of before do not say what they answer: their task's name tells, or their units.
+    kind = _KINDS.get(str(row.get("kind"))) or kind_of(str(row["task"]), units[0])
     if kind is None:
         raise ValueError(f"what does task {row['task']!r} ask for? say --kind tsa, asa or quad")
     return kind

@@ -57,6 +57,7 @@ def prediction_row(
     return {
         "id": about.pop("id", ""),
         "task": task,
+        "kind": kind.row_name,
         "raw": raw,
         "parsed": parsed,
         "gold": gold,

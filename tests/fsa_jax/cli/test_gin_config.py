@@ -263,3 +263,16 @@ def test_the_wheel_ships_the_gin_files(tmp_path):
     assert "fsa_jax/gin/distill_anl_rw.gin" in names
     assert "fsa_jax/gin/t5x/runs/pretrain.gin" in names
     assert not [name for name in names if name.startswith("gin/")]
+
+
+def test_any_mixture_is_named_by_flags():
+    load(
+        "distill_anl_rw.gin",
+        "--gin.MODEL_DIR=x",
+        "--gin.MIXTURE_OR_TASK_NAME=@tasks.distill()",
+        "--gin.distill.teacher=gpt35",
+        "--gin.distill.prompts=anl",
+        "--gin.distill.reviews=10000",
+    )
+    data = gin.get_bindings(loop.RunConfig)["data"]
+    assert data.mixture_or_task_name == "distill_gpt35_anl_10k"
