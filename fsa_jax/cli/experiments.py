@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fsa_jax.experiments.planning import Engine, Plan
     from fsa_jax.experiments.running import Runner
     from fsa_jax.experiments.store import Store
+    from fsa_jax.experiments.tables import Table as ResultTable
 
 experiment = typer.Typer(
     no_args_is_help=True, help="Plan, run and report a table or a figure as one thing."
@@ -273,6 +274,15 @@ def report(
     output_dir: _Output = OUTPUT,
     weights_dir: _Weights = WEIGHTS,
     store: _Store = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="JSON of the table, for documents that quote it.")
+    ] = None,
+    measured_by: Annotated[
+        str, typer.Option(help="For --figures: the command that made the runs.")
+    ] = "fsa experiment run",
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="For --figures: how long that took.")
+    ] = None,
 ) -> None:
     """Write tables (Markdown, CSV, LaTeX), figures and one HTML page from what is there."""
     from fsa_jax.experiments.collecting import collect
@@ -285,10 +295,17 @@ def report(
         if answers.stage is None:
             collect(answers, found, kept)
     kept.export(folder)
-    _write_report(found, kept, folder, {})
+    table = _write_report(found, kept, folder, {})
+    if figures is not None:
+        from fsa_jax.experiments.report.quoted import write_figures
+
+        write_figures(table, figures, measured_by, seconds)
+        typer.echo(f"figures → {figures}")
 
 
-def _write_report(found: "Plan", kept: "Store", folder: Path, failures: Mapping[str, str]) -> None:
+def _write_report(
+    found: "Plan", kept: "Store", folder: Path, failures: Mapping[str, str]
+) -> "ResultTable":
     from fsa_jax.experiments.report import text, write_reports
 
     table, path = write_reports(found, kept, folder / "reports" / found.experiment.name, failures)
@@ -307,3 +324,4 @@ def _write_report(found: "Plan", kept: "Store", folder: Path, failures: Mapping[
     for line in text.reasons(table):
         console.print(f"empty: {line}", highlight=False, markup=False, soft_wrap=True)
     typer.echo(f"report → {path}")
+    return table

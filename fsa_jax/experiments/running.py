@@ -258,6 +258,7 @@ class Runner:
         for command in stage.commands[now.done :]:
             now = dataclasses.replace(now, state="running", reason="")
             _write(stage, now)
+            self._say(f"  $ {shlex.join(stage.arguments(command))}")
             started = time.monotonic()
             # A command that outlived its runner may have finished meanwhile.
             done = _status(stage, command) == "finished"

@@ -28,15 +28,25 @@ def write_figures(
         command: What measured them, as a user types it.
         seconds: How long that took; None where nobody has timed it.
     """
-    measured: dict[str, Any] = {
+    content = circumstances(command, seconds) | {"systems": list(map(_figures, systems))}
+    files.write_json(output, content)
+
+
+def circumstances(command: str, seconds: float | None) -> dict[str, Any]:
+    """Returns what figures were measured by, when, in what time and on which machine.
+
+    Args:
+        command: As a user types it.
+        seconds: How long it took; None where nobody has timed it.
+    """
+    return {
         "command": command,
         "date": datetime.date.today().isoformat(),
         "seconds": seconds,
         # Other work on the same cores shows in the seconds (mean of a quarter of an hour).
         "load": round(os.getloadavg()[2], 1),
+        "machine": provenance.machine(),
     }
-    measured["machine"] = provenance.machine()
-    files.write_json(output, measured | {"systems": list(map(_figures, systems))})
 
 
 def _figures(system: System) -> dict[str, Any]:
