@@ -18,8 +18,9 @@ import numpy as np
 import optax
 
 from fsa_jax.data.batches import BatchInfo, TrainBatches
+from fsa_jax.runtime import hosts
 from fsa_jax.runtime.exits import RunFailedError
-from fsa_jax.runtime.run_directory import RunDirectory
+from fsa_jax.runtime.run_directory import RunDirectory, Status
 from fsa_jax.training.checkpoints import Checkpoints
 from fsa_jax.training.evaluator import Evaluator
 from fsa_jax.training.monitor import Monitor
@@ -173,6 +174,23 @@ def _mean_over_tokens(window: list[Metrics]) -> dict[str, float]:
     columns = {name: np.array([m[name] for m in jax.device_get(window)]) for name in window[0]}
     tokens = columns.pop("tokens")
     return {name: float(np.average(x, weights=tokens)) for name, x in columns.items()}
+
+
+class Tell(Hook):
+    """Keeps ``status.json`` up to date, for whoever watches the run.
+
+    Args:
+        every: Updates between writings.
+        steps: Updates of the whole run.
+    """
+
+    def __init__(self, every: int, steps: int):
+        self.every, self._steps = every, steps
+
+    def act(self, moment: Moment) -> None:
+        """Writes how far the run is; how it ends is the loop's to tell."""
+        if hosts.is_first():
+            moment.run.write_status(Status("running", moment.step, self._steps))
 
 
 class Profile(Hook):

@@ -126,9 +126,7 @@ def train(config: RunConfig) -> dict[str, float]:
     run = RunDirectory(config.model_dir)
     best_metric = config.evaluation.best_metric
     saved = Checkpoints(run, config.model, program.abstract, config.checkpoint.keep, best_metric)
-    state, place, lines = _restore(config, program, saved)
-    if place:
-        batches.restore(place)
+    state, place, lines = _restore(config, program, saved, batches)
     write_manifest(run, config, batches, steps)
     lines += describe(config, program, batches, steps)
 
@@ -140,7 +138,8 @@ def train(config: RunConfig) -> dict[str, float]:
         evaluator = Evaluator(program, config.model, run, config.data, config.evaluation, monitor)
         finite = run_hooks.FiniteCheck(batches, saved)
         log = run_hooks.Log(config.log_period, schedule, started)
-        hooks = [finite, log, *own_hooks(config, run, saved, evaluator, batches.steps(1))]
+        tell = run_hooks.Tell(config.log_period, steps)
+        hooks = [finite, log, tell, *own_hooks(config, run, saved, evaluator, batches.steps(1))]
         for hook in hooks:
             stack.callback(hook.close)
             hook.start(first)
@@ -187,7 +186,7 @@ def count_steps(config: RunConfig, batches: TrainBatches) -> int:
 
 
 def _restore(
-    config: RunConfig, program: Program, saved: Checkpoints
+    config: RunConfig, program: Program, saved: Checkpoints, batches: TrainBatches
 ) -> tuple[TrainState, dict[str, int] | None, list[str]]:
     """The state to start from, the place in the data, and lines that tell where they come from."""
     lines = [f"passed over: {folder} held no checkpoint" for folder in saved.set_aside]
@@ -200,6 +199,8 @@ def _restore(
         rng=jax.random.key(config.seed),
         say=lines.append,
     )
+    if place:
+        batches.restore(place)
     return state, place, lines
 
 

@@ -93,7 +93,8 @@ def train_seeds(config: RunConfig, seeds: Sequence[int]) -> dict[int, dict[str, 
         _open_members(stack, members, alone, steps, first, epoch_steps)
         for member in members:
             log = run_hooks.Log(config.log_period, schedule, started)
-            member.start(stack, log, first)
+            tell = run_hooks.Tell(config.log_period, steps)
+            member.start(stack, [log, tell], first)
         screen = _Screen(config, steps, lines)
 
         # -------------------------------------------------------------- steps
@@ -209,11 +210,11 @@ class _Member:
         self.hooks: list[Hook] = []
         self.epoch_steps = 0
 
-    def start(self, stack: contextlib.ExitStack, log: Hook, first: int) -> None:
+    def start(self, stack: contextlib.ExitStack, telling: Sequence[Hook], first: int) -> None:
         """Makes its hooks."""
         own = loop.own_hooks(self.config, self.run, self.saved, self.evaluator, self.epoch_steps)
         self.finite = run_hooks.FiniteCheck(self.batches, self.saved)
-        self.hooks = [self.finite, log, *own]
+        self.hooks = [self.finite, *telling, *own]
         for hook in self.hooks:
             stack.callback(hook.close)
             hook.start(first)
