@@ -121,9 +121,10 @@ def _draw_differences(axis: Any, table: Table) -> None:
     axis.axvline(0, color="#999", lw=0.8, zorder=0)
     axis.set_yticks(range(len(rows)), [row.system.name for row in reversed(rows)], fontsize=8)
     axis.plot([], [], "o", color=_COLOURS[0], label="here, 95% interval")
-    axis.plot([], [], "D", mfc="none", color=_COLOURS[1], label="paper")
+    if any(row.difference.paper is not None for row in rows):
+        axis.plot([], [], "D", mfc="none", color=_COLOURS[1], label="paper")
     baseline = table.plan.experiment.baseline or "no baseline"
-    axis.set(xlabel=f"average {_metric(table)}, difference from {baseline}")
+    axis.set(xlabel=f"average {_metric(table)}, difference from “{baseline}”")
     axis.set_ylim(-0.7, max(len(rows), 1) - 0.3)
     _finish(axis)
 

@@ -29,8 +29,8 @@ SUBSETS = {
 }
 EMPTY = "–"
 LEGEND = (
-    "Mean over seeds ± half of its 95% interval (Student's t); {place} the paper's value. "
-    "Δ: seed by seed against {baseline}. * p < 0.05, ** p < 0.01 against {baseline}: paired "
+    "Mean over seeds ± half of its 95% interval (Student's t){paper}. Δ: seed by seed against "
+    "“{baseline}”. * p < 0.05, ** p < 0.01 against it: paired "
     "approximate randomisation over the sentences of all seeds."
 )
 _DAGGERS = {"†": r"\dag", "‡": r"\ddag"}
@@ -69,7 +69,9 @@ def stars(cell: Cell) -> str:
 
 def legend(table: Table, place: str = "in brackets") -> str:
     """What the signs of the table mean; ``place`` says where the paper's values are."""
-    return LEGEND.format(baseline=table.plan.experiment.baseline or "no baseline", place=place)
+    known = any(row.system.paper for row in table.rows)
+    baseline = table.plan.experiment.baseline or "no baseline"
+    return LEGEND.format(baseline=baseline, paper=f"; {place} the paper's value" if known else "")
 
 
 def reasons(table: Table) -> list[str]:
