@@ -5,8 +5,7 @@
 # that it finds through another, so the checkout cannot be imported. The checks below see to that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-checkout=$PWD
-python=$checkout/.venv/bin/python
+python=$PWD/.venv/bin/python
 begin=$SECONDS
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
@@ -42,7 +41,7 @@ import generation
 import tasks
 from fsa_jax.cli import gin_config
 
-checkout, venv = map(pathlib.Path, sys.argv[1:])
+source, venv = map(pathlib.Path, sys.argv[1:])
 installed = pathlib.Path(fsa_jax.__file__).parents[1]
 for package in (fsa_jax, generation, tasks):
     path = pathlib.Path(package.__file__)
@@ -50,15 +49,15 @@ for package in (fsa_jax, generation, tasks):
 assert gin_config.gin_folder() == installed / "fsa_jax/gin"
 homes = {"fsa_jax": "", "generation": "", "tasks": "", "gin": "fsa_jax"}
 missing = [
-    str(file.relative_to(checkout))
+    str(file.relative_to(source))
     for folder, home in homes.items()
-    for file in (checkout / folder).rglob("*")
+    for file in (source / folder).rglob("*")
     if file.is_file() and "__pycache__" not in file.parts
-    and not (installed / home / file.relative_to(checkout)).is_file()
+    and not (installed / home / file.relative_to(source)).is_file()
 ]
 raise SystemExit(f"not in the wheel: {', '.join(missing)}; see setup.py" if missing else 0)
 PY
-quietly python check.py "$checkout" "$work/venv"
+quietly python check.py "$work/source" "$work/venv"
 
 echo "its commands work"
 fsa --help > help.txt

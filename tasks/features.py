@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import seqio
 import tensorflow as tf
@@ -56,7 +57,14 @@ class RowsSource(OneShardSource):
         """Returns the number of examples of a split."""
         return len(self._read(split))
 
-    def get_dataset(self, split="train", shuffle=True, seed=None, shard_info=None, **unused):
+    def get_dataset(
+        self,
+        split: str = "train",
+        shuffle: bool = True,
+        seed: int | None = None,
+        shard_info: seqio.ShardInfo | None = None,
+        **unused: Any,
+    ) -> tf.data.Dataset:
         """Returns the examples of a split, shuffled as a whole if asked."""
         if shard_info and shard_info.num_shards > 1:
             raise ValueError("this source is one shard: let SeqIO shard its examples")
@@ -93,7 +101,7 @@ def trim_and_append_eos(
         if name in output_features and limit is not None:
             limits[name] = min(limit, limits.get(name, limit))
 
-    def finish(example):
+    def finish(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         for name, feature in output_features.items():
             tokens = example[name]
             if name in limits:
@@ -104,7 +112,7 @@ def trim_and_append_eos(
     return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def preprocessors(lengths: Mapping[str, int] | None = None) -> list:
+def preprocessors(lengths: Mapping[str, int] | None = None) -> list[Callable[..., Any]]:
     """Returns the steps from text to tokens: tokenize, (offline cache), trim, end of sequence.
 
     Args:

@@ -15,12 +15,12 @@ from typing import Any
 
 import seqio
 
+from fsa_jax.opinions.corpus import SPLITS
 from fsa_jax.opinions.data_sets import DATA_SETS
 from fsa_jax.opinions.readers.source import json_items, parse_json, read_text
 from fsa_jax.runtime.locations import data_root
 from tasks import extraction
 from tasks.features import DISTILLATION_LENGTHS, OUTPUT_FEATURES, Rows, RowsSource, preprocessors
-from tasks.understanding import SPLITS
 from tasks.vocabulary import without_newlines
 
 _QUESTIONS = ("instruction", "prompt", "question")

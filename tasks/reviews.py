@@ -69,7 +69,14 @@ class ReviewsSource(OneShardSource):
             return int(found.held_out.sum())
         return int((~found.held_out)[: self._reviews].sum())
 
-    def get_dataset(self, split="train", shuffle=True, seed=None, shard_info=None, **unused):
+    def get_dataset(
+        self,
+        split: str = "train",
+        shuffle: bool = True,
+        seed: int | None = None,
+        shard_info: seqio.ShardInfo | None = None,
+        **unused: Any,
+    ) -> tf.data.Dataset:
         """Returns the reviews of a split; shuffled in a window of 10,000 if asked."""
         path = reviews_file()
         found = self._survey()
@@ -188,7 +195,7 @@ def _rating_example(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 def _chunks(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """Cuts reviews into runs of at most `CHUNK_TOKENS` tokens."""
 
-    def cut(example):
+    def cut(example: Mapping[str, tf.Tensor]) -> tf.data.Dataset:
         tokens = tf.cast(VOCABULARY.encode_tf(example["text"]), tf.int32)
         return tf.data.Dataset.from_tensor_slices(tokens).batch(CHUNK_TOKENS)
 
@@ -207,7 +214,7 @@ def span_corruption(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """
 
     @seqio.map_over_dataset(num_seeds=2)
-    def corrupt(example, seeds):
+    def corrupt(example: Mapping[str, tf.Tensor], seeds: tf.Tensor) -> dict[str, tf.Tensor]:
         tokens = example["tokens"]
         noise = noise_mask(tf.size(tokens), seeds)
         return {
@@ -261,12 +268,12 @@ def rating_accuracy(targets: Sequence[str], predictions: Sequence[str]) -> dict[
 
 
 def _rate(task: seqio.Task) -> int:
-    return task.num_input_examples("train")
+    return int(task.num_input_examples("train"))
 
 
 def register() -> None:
     """Registers the baselines; nothing is read."""
-    dapt: list[Callable] = [
+    dapt: list[Callable[..., Any]] = [
         _chunks,
         span_corruption,
         functools.partial(trim_and_append_eos, lengths=DISTILLATION_LENGTHS),
@@ -276,7 +283,7 @@ def register() -> None:
     _add("rating_prediction", rating, [rating_accuracy])
 
 
-def _add(baseline: str, steps: list[Callable], metrics: list[Callable]) -> None:
+def _add(baseline: str, steps: list[Callable[..., Any]], metrics: list[Callable[..., Any]]) -> None:
     for domain in DOMAINS:
         for reviews in (None, *sorted({*SIZES, *(size // 2 for size in SIZES)})):
             seqio.TaskRegistry.add(

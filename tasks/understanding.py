@@ -120,7 +120,7 @@ class CorpusSource(seqio.TfdsDataSource):
         """Returns the names of the split's files."""
         return [str(instruction.filename) for instruction in self.tfds_dataset.files(split)]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"CorpusSource({self._config}, reviews={self._reviews})"
 
     __repr__ = __str__
@@ -161,7 +161,7 @@ def check_manifest(folder: Path) -> None:
 
 
 @seqio.map_over_dataset
-def _text_features(example):
+def _text_features(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     return {name: example[name] for name in ("inputs", "targets", "review_id")}
 
 
@@ -171,7 +171,7 @@ def _keep_parts(dataset: tf.data.Dataset, parts: tuple[str, ...]) -> tf.data.Dat
     def shorten(text: bytes) -> bytes:
         return analyses.keep_parts(text.decode("utf-8"), parts).encode("utf-8")
 
-    def rewrite(example):
+    def rewrite(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         targets = tf.numpy_function(shorten, [example["targets"]], tf.string, stateful=False)
         return {**example, "targets": tf.ensure_shape(targets, ())}
 
@@ -181,7 +181,7 @@ def _keep_parts(dataset: tf.data.Dataset, parts: tuple[str, ...]) -> tf.data.Dat
 
 def _rate(task: seqio.Task) -> int:
     """The number of training examples, read when a mixture is drawn from."""
-    return task.num_input_examples("train")
+    return int(task.num_input_examples("train"))
 
 
 _FOUND: set[str] = set()

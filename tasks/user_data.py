@@ -49,7 +49,7 @@ class Spec:
     polarities: tuple[str, ...] = POLARITIES
     categories: tuple[str, ...] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not re.fullmatch(r"\w+", self.name, re.ASCII):
             raise ValueError(f"name {self.name!r}: use letters, digits and _ only")
         if self.kind not in KINDS:

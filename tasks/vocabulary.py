@@ -66,7 +66,7 @@ class NewlineVocabulary(seqio.SentencePieceVocabulary):
     @property
     def newline_id(self) -> int:
         """Id of the newline: the last one."""
-        return self.vocab_size - 1
+        return int(self.vocab_size) - 1
 
     def sentinel_id(self, index: int) -> int:
         """Returns the id of `<extra_id_{index}>`; 32099 for the first in T5's own vocabulary."""
@@ -74,30 +74,30 @@ class NewlineVocabulary(seqio.SentencePieceVocabulary):
             raise ValueError(f"sentinel {index}: there are {SENTINELS}, numbered from 0")
         return self.newline_id - 1 - index
 
-    def _model_context(self):
+    def _model_context(self) -> Any:
         return _load(self.sentencepiece_model_file).context
 
-    def _encode(self, s):
+    def _encode(self, s: str) -> Any:
         return super()._encode(s.replace("\n", _NEWLINE_MARK))
 
-    def _decode(self, ids):
+    def _decode(self, ids: Any) -> str:
         return re.sub(_NEWLINE_PATTERN, "\n", super()._decode(ids))
 
-    def _encode_tf(self, s):
+    def _encode_tf(self, s: tf.Tensor) -> tf.Tensor:
         return super()._encode_tf(tf.strings.regex_replace(s, "\n", _NEWLINE_MARK))
 
-    def _decode_tf(self, ids):
+    def _decode_tf(self, ids: tf.Tensor) -> tf.Tensor:
         return tf.strings.regex_replace(super()._decode_tf(ids), _NEWLINE_PATTERN, "\n")
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         if not isinstance(other, NewlineVocabulary):
             return False
-        return self.sentencepiece_model_file == other.sentencepiece_model_file
+        return bool(self.sentencepiece_model_file == other.sentencepiece_model_file)
 
-    def __hash__(self):
+    def __hash__(self) -> int:
         return hash(self.sentencepiece_model_file)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"NewlineVocabulary({self.sentencepiece_model_file})"
 
     __repr__ = __str__
@@ -124,7 +124,7 @@ def without_newlines(text: str) -> str:
 class _Loaded:
     """A parsed model: what SeqIO's base class keeps, and the digest of the file."""
 
-    def __init__(self, context, sha256: str):
+    def __init__(self, context: Any, sha256: str) -> None:
         self.context = context
         self.sha256 = sha256
 
@@ -198,7 +198,7 @@ def _read_url(source: str) -> bytes:
         ) from error
     with atomic_file(cached) as stream:
         stream.write(content)
-    return content
+    return bytes(content)
 
 
 def _cache_folder() -> Path:

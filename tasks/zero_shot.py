@@ -168,7 +168,7 @@ def _share(answers: Sequence[Target]) -> float:
     if not answers:
         return 0.0
     right = sum(answer["chosen_index"] == answer["correct_index"] for answer in answers)
-    return 100.0 * right / len(answers)
+    return 100.0 * int(right) / len(answers)
 
 
 def register() -> None:

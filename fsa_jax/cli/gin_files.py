@@ -11,6 +11,7 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from gin import config_parser
 
@@ -79,18 +80,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 class _Reader(config_parser.ParserDelegate):
     """Reads values without looking anything up; notes the macros that they refer to."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.macros: set[str] = set()
 
-    def configurable_reference(self, scoped_name, evaluate):
+    def configurable_reference(self, scoped_name: str, evaluate: bool) -> str:
         return f"@{scoped_name}"
 
-    def macro(self, scoped_name):
+    def macro(self, scoped_name: str) -> str:
         self.macros.add(scoped_name)
         return f"%{scoped_name}"
 
 
-def _parse(text: str, reader: _Reader, path: pathlib.Path | None) -> Iterator:
+def _parse(text: str, reader: _Reader, path: pathlib.Path | None) -> Iterator[Any]:
     try:
         yield from config_parser.ConfigParser(text, reader)
     except SyntaxError as error:

@@ -19,10 +19,10 @@ class _Macro:
 class _Reader(config_parser.ParserDelegate):
     """Leaves references and macros as they are written."""
 
-    def configurable_reference(self, scoped_name, evaluate):
+    def configurable_reference(self, scoped_name: str, evaluate: bool) -> str:
         return f"@{scoped_name}"
 
-    def macro(self, scoped_name):
+    def macro(self, scoped_name: str) -> _Macro:
         return _Macro(scoped_name)
 
 
@@ -75,7 +75,7 @@ class Models(Mapping[str, T5Config]):
         return len(self._fields)
 
 
-def _is_needed(field: dataclasses.Field) -> bool:
+def _is_needed(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING
 
 

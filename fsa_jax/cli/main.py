@@ -50,7 +50,7 @@ def _expanded(match: re.Match[str]) -> str:
 class _Group(typer.core.TyperGroup):
     """A group whose commands end in words where typer itself would only say "Aborted"."""
 
-    def invoke(self, ctx):
+    def invoke(self, ctx: Any) -> Any:
         """Runs a command; the end of a file that came too early is a fault of the input."""
         try:
             return super().invoke(ctx)
@@ -61,18 +61,18 @@ class _Group(typer.core.TyperGroup):
 class _LazyGroup(_Group):
     """A group that imports a command's module only when that command is run."""
 
-    def list_commands(self, ctx) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return list(_COMMANDS)
 
-    def get_command(self, ctx, name: str):
+    def get_command(self, ctx: Any, name: str) -> Any:
         """Returns what help needs to list the command."""
         return typer.core.TyperCommand(name, help=_COMMANDS[name][2]) if name in _COMMANDS else None
 
-    def parse_args(self, ctx, args):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Expands ``~``, which shells do not where it stands behind ``--option=``."""
         return super().parse_args(ctx, [_HOME.sub(_expanded, word) for word in args])
 
-    def resolve_command(self, ctx, args):
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Returns the command itself, to run it."""
         name, _, rest = super().resolve_command(ctx, args)
         module, attribute, _ = _COMMANDS[str(name)]
@@ -189,7 +189,14 @@ def infer(
     _run("infer", engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
 
 
-def _run(mode, engine, gin_file, args, gin_bindings, search_paths) -> None:
+def _run(
+    mode: str,
+    engine: str,
+    gin_file: list[str],
+    args: list[str],
+    gin_bindings: list[str] | None,
+    search_paths: str,
+) -> None:
     if engine != "builtin":
         _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths)
         return
@@ -206,7 +213,9 @@ def _run(mode, engine, gin_file, args, gin_bindings, search_paths) -> None:
     gin.get_configurable({"eval": evaluate_checkpoint, "infer": answer_examples}[mode])()
 
 
-def _load(gin_file, args, gin_bindings, search_paths) -> None:
+def _load(
+    gin_file: list[str], args: list[str], gin_bindings: list[str] | None, search_paths: str
+) -> None:
     from fsa_jax.cli import gin_config
 
     _import_quietly("seqio")
@@ -234,7 +243,14 @@ def _steps(text: str) -> tuple[int, int]:
     return int(first), int(last)
 
 
-def _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths) -> None:
+def _run_t5x(
+    mode: str,
+    engine: str,
+    gin_file: list[str],
+    args: list[str],
+    gin_bindings: list[str] | None,
+    search_paths: str,
+) -> None:
     """Hands the same gin files to T5X itself, with our twins of models/ and runs/ first."""
     from fsa_jax.cli import gin_config, gin_files
 

@@ -66,7 +66,7 @@ class DataConfig:
     vocabulary: Any = None
     examples_per_batch: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         rows, examples = self.batch_size, self.examples_per_batch
         if (rows is None) == (examples is None):
             both = "neither is" if rows is None else f"{rows} and {examples} are"

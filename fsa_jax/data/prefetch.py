@@ -44,7 +44,8 @@ class Prefetcher:
         kind, value = self._queue.get()
         self.wait_seconds += time.perf_counter() - begin
         if kind == "item":
-            return value
+            batch: tuple[Any, Any] = value
+            return batch
         self.close()
         if kind == "error":
             raise value

@@ -61,9 +61,10 @@ def check_split(
 def _count(task: seqio.Task, split: str) -> int | None:
     """Examples of a split, which for many sources means to read it; None where that is unknown."""
     try:
-        return task.num_input_examples(split)
+        count: int | None = task.num_input_examples(split)
     except NotImplementedError:
         return None
+    return count
 
 
 def existing_splits(

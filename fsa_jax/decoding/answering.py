@@ -18,7 +18,7 @@ from etils import epath
 from fsa_jax.data.providers import get_provider
 from fsa_jax.decoding import label_scoring, slots
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.model.network import T5Config
+from fsa_jax.model.network import Params, T5Config
 from fsa_jax.runtime.run_directory import RunDirectory
 
 Metrics = dict[str, float]
@@ -138,11 +138,17 @@ def evaluate_examples(
 
 def _reference(example: Mapping[str, Any], vocabulary: seqio.Vocabulary) -> str:
     if "targets_pretokenized" in example:
-        return example["targets_pretokenized"].decode()
-    return vocabulary.decode([int(t) for t in example["targets"]])
+        return str(example["targets_pretokenized"], "utf-8")
+    return str(vocabulary.decode([int(t) for t in example["targets"]]))
 
 
-def _score(params, config, task, examples, decoding) -> TaskResult:
+def _score(
+    params: Params,
+    config: T5Config,
+    task: seqio.Task,
+    examples: Sequence[Mapping[str, Any]],
+    decoding: DecodingConfig,
+) -> TaskResult:
     """Scores each example's target as a continuation of its input (rank classification)."""
     scores = label_scoring.score_labels(
         params,
@@ -159,14 +165,19 @@ def _score(params, config, task, examples, decoding) -> TaskResult:
     return TaskResult(task.name, metrics, _score_rows(task, examples, targets, flat))
 
 
-def _score_rows(task, examples, targets, scores: Sequence[float]) -> list[dict[str, Any]]:
+def _score_rows(
+    task: seqio.Task,
+    examples: Sequence[Mapping[str, Any]],
+    targets: Sequence[Any],
+    scores: Sequence[float],
+) -> list[dict[str, Any]]:
     """The predictions file of a scored task: its metric's own rows, or else each score.
 
     Only the metric knows which scores belong to one answer.
     """
     for metric_fn in task.score_metric_fns:
         if hasattr(metric_fn, "prediction_rows"):
-            return metric_fn.prediction_rows(targets, scores)
+            return list(metric_fn.prediction_rows(targets, scores))
     vocabulary = task.output_features["targets"].vocabulary
     return [
         {"task": task.name, "raw": _reference(example, vocabulary), "score": score}

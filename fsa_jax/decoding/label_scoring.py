@@ -13,18 +13,21 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 
 from fsa_jax.model import network, partitioning
 
 _WIDTH_STEP = 16  # source widths and label rows are multiples: few shapes to compile
 _LABEL_STEP = 4
 
+Words = Sequence[Sequence[int]]  # the label words of an example, as token ids
+
 
 def score_labels(
     params: Any,
     config: network.T5Config,
     inputs: Sequence[np.ndarray],
-    labels: Sequence[Sequence[Sequence[int]]],
+    labels: Sequence[Words],
     batch_size: int = 64,
 ) -> list[np.ndarray]:
     """Scores label words as outputs.
@@ -65,7 +68,13 @@ def score_labels(
     return scores
 
 
-def _score_distinct(params, config, inputs, labels, batch_size: int) -> list[np.ndarray]:
+def _score_distinct(
+    params: network.Params,
+    config: network.T5Config,
+    inputs: Sequence[np.ndarray],
+    labels: Sequence[Words],
+    batch_size: int,
+) -> list[np.ndarray]:
     """Scores inputs that come sorted by length, batch by batch."""
     found: list[np.ndarray] = []
     mesh = partitioning.mesh_of(params)
@@ -79,7 +88,9 @@ def _score_distinct(params, config, inputs, labels, batch_size: int) -> list[np.
     return found
 
 
-def _rows(inputs, labels, batch_size: int) -> tuple[np.ndarray, ...]:
+def _rows(
+    inputs: Sequence[np.ndarray], labels: Sequence[Words], batch_size: int
+) -> tuple[np.ndarray, ...]:
     """Pads to sources (B, S) and decoder inputs, targets and segments (B, U)."""
     width = _round_up(max(map(len, inputs)), _WIDTH_STEP)
     length = _round_up(max(sum(map(len, words)) for words in labels), _LABEL_STEP)
@@ -102,7 +113,16 @@ def _round_up(count: int, step: int) -> int:
 
 
 @functools.partial(jax.jit, static_argnames=("config", "count", "mesh"))
-def _score(params, sources, shifted, targets, segments, config, count, mesh):
+def _score(
+    params: network.Params,
+    sources: jax.Array,
+    shifted: jax.Array,
+    targets: jax.Array,
+    segments: jax.Array,
+    config: network.T5Config,
+    count: int,
+    mesh: Mesh | None,
+) -> jax.Array:
     """Log-probabilities (B, count) of the segments."""
     rows = (sources, shifted, targets, segments)
     sources, shifted, targets, segments = partitioning.spread_rows(rows, mesh)
@@ -114,15 +134,19 @@ def _score(params, sources, shifted, targets, segments, config, count, mesh):
     likelihood = chosen - jax.nn.logsumexp(logits, axis=-1)
     of_label = segments[:, :, None] == jnp.arange(1, count + 1)
     scores = jnp.einsum("bu,bul->bl", likelihood, of_label.astype(jnp.float32))
-    return partitioning.whole(scores, mesh)
+    everywhere: jax.Array = partitioning.whole(scores, mesh)
+    return everywhere
 
 
-def _label_states(module: network.T5, sources, shifted, segments):
+def _label_states(
+    module: network.T5, sources: jax.Array, shifted: jax.Array, segments: jax.Array
+) -> jax.Array:
     """Hidden states (B, U, D) of label words that see the whole input but not one another."""
     encoded = module.encode(sources)
     length = shifted.shape[1]
     causal = np.tril(np.ones((length, length), bool))
     own = (segments[:, :, None] == segments[:, None, :]) & causal
     whole = jnp.broadcast_to((sources > 0)[:, None, :], (*shifted.shape, sources.shape[1]))
+    hidden: jax.Array
     hidden, _ = module.decoder(module.token_embedder(shifted), encoded, own, whole)
     return hidden

@@ -8,9 +8,12 @@ Letters in the shape comments: N slots, K hypotheses a slot, V vocabulary, T new
 """
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+State = dict[str, Any]  # see ``initial_state``
 
 EOS = 1
 _WORST = -1e9  # below every log-probability of a sequence, yet finite
@@ -43,7 +46,7 @@ class DecodingConfig:
     seed: int = 0
     batch_size: int = 64
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         rules = {
             "max_length": self.max_length >= 2,
             "num_beams": self.num_beams >= 1,
@@ -64,7 +67,7 @@ class DecodingConfig:
         return self.max_length - 1
 
 
-def initial_state(slots: int, decoding: DecodingConfig) -> dict[str, jax.Array]:
+def initial_state(slots: int, decoding: DecodingConfig) -> State:
     """Idle slots.
 
     Returns:
@@ -93,7 +96,9 @@ def initial_state(slots: int, decoding: DecodingConfig) -> dict[str, jax.Array]:
     return state
 
 
-def step(state, logits: jax.Array, decoding: DecodingConfig):
+def step(
+    state: State, logits: jax.Array, decoding: DecodingConfig
+) -> tuple[State, jax.Array | None]:
     """Extends every active slot by a token.
 
     Args:
@@ -121,7 +126,7 @@ def step(state, logits: jax.Array, decoding: DecodingConfig):
     }, None
 
 
-def _choose(logits: jax.Array, state, decoding: DecodingConfig) -> jax.Array:
+def _choose(logits: jax.Array, state: State, decoding: DecodingConfig) -> jax.Array:
     """Next tokens (N,) from logits (N, V)."""
     if decoding.temperature == 0:
         return jnp.argmax(logits, axis=-1).astype(jnp.int32)
@@ -135,17 +140,19 @@ def _choose(logits: jax.Array, state, decoding: DecodingConfig) -> jax.Array:
         likelier = jnp.cumsum(shares, axis=-1) - shares
         logits = jnp.where(likelier < decoding.top_p, logits, -jnp.inf)
 
-    def draw(number, position, row):
+    def draw(number: jax.Array, position: jax.Array, row: jax.Array) -> jax.Array:
         key = jax.random.fold_in(jax.random.key(decoding.seed), number)
         return jax.random.categorical(jax.random.fold_in(key, position), row)
 
-    drawn = jax.vmap(draw)(state["ids"], state["positions"], logits)
+    drawn: jax.Array = jax.vmap(draw)(state["ids"], state["positions"], logits)
     if candidates is not None:
         drawn = jnp.take_along_axis(candidates, drawn[:, None], axis=1)[:, 0]
     return drawn.astype(jnp.int32)
 
 
-def _beam_step(state, logits: jax.Array, decoding: DecodingConfig):
+def _beam_step(
+    state: State, logits: jax.Array, decoding: DecodingConfig
+) -> tuple[State, jax.Array]:
     """One step of beam search by the rules of HF ``generate``, for each slot by itself."""
     slots, beams, _ = logits.shape
     rows = jnp.arange(slots)[:, None]

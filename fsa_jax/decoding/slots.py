@@ -32,7 +32,7 @@ from jax.sharding import Mesh
 
 from fsa_jax.decoding import search
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.model import network, partitioning
+from fsa_jax.model import layers, network, partitioning
 
 _SHORTEST = 32  # least source width and cache length
 _NARROWEST = 16  # least width to encode at
@@ -76,7 +76,13 @@ def generate(
 class _Pool:
     """Slots, the queue of examples that wait for them, and the outputs so far."""
 
-    def __init__(self, params, config, inputs, decoding):
+    def __init__(
+        self,
+        params: network.Params,
+        config: network.T5Config,
+        inputs: Sequence[np.ndarray],
+        decoding: DecodingConfig,
+    ) -> None:
         # NumPy arrays would be copied to the device at every call.
         self.params = params = jax.tree.map(jnp.asarray, params)
         self.inputs, self.mesh = inputs, partitioning.mesh_of(self.params)
@@ -216,7 +222,9 @@ def _spread(state: State, config: network.T5Config, mesh: Mesh | None) -> State:
 _whole = jax.jit(partitioning.whole, static_argnames="mesh")
 
 
-def _sources_caches(params, sources, length, config):
+def _sources_caches(
+    params: network.Params, sources: jax.Array, length: int, config: network.T5Config
+) -> layers.Cache:
     """Empty caches of the given length but for the keys and values of the encoded sources."""
     model = network.T5(config)
     rows = sources.shape[0]
@@ -228,12 +236,20 @@ def _sources_caches(params, sources, length, config):
         {"params": params}, start, start, empty, sources, encoded, method="decode_step"
     )
     if config.scan_layers:
-        return empty | {"cross": caches["cross"]}
+        return {**empty, "cross": caches["cross"]}
     return tuple(e | {"cross": c["cross"]} for e, c in zip(empty, caches, strict=True))
 
 
 @functools.partial(jax.jit, static_argnames=(*_STATIC, "slots", "width", "length"))
-def _empty(params, slots, width, length, config, decoding, mesh) -> State:
+def _empty(
+    params: network.Params,
+    slots: int,
+    width: int,
+    length: int,
+    config: network.T5Config,
+    decoding: DecodingConfig,
+    mesh: Mesh | None,
+) -> State:
     """A state in which every slot is idle."""
     rows = slots * decoding.num_beams
     sources = jax.ShapeDtypeStruct((rows, width), jnp.int32)
@@ -247,7 +263,16 @@ def _empty(params, slots, width, length, config, decoding, mesh) -> State:
 
 
 @_updating
-def _enter(params, state, slots, examples, sources, config, decoding, mesh) -> State:
+def _enter(
+    params: network.Params,
+    state: State,
+    slots: jax.Array,
+    examples: jax.Array,
+    sources: jax.Array,
+    config: network.T5Config,
+    decoding: DecodingConfig,
+    mesh: Mesh | None,
+) -> State:
     """Encodes examples and puts them into slots; slots out of range are left out."""
     sources = partitioning.spread_rows(sources, mesh)
     beams = decoding.num_beams
@@ -257,7 +282,7 @@ def _enter(params, state, slots, examples, sources, config, decoding, mesh) -> S
     caches = _sources_caches(params, sources, 1, config)
     axis = _caches_axis(config)
 
-    def put(path, whole, part):
+    def put(path: tuple[Any, ...], whole: jax.Array, part: jax.Array) -> jax.Array:
         if path[-2].key == "self":  # the old content lies beyond the position, hence unseen
             return whole
         part = jnp.repeat(_widen(part, whole.shape[-2], -2), beams, axis)
@@ -273,7 +298,15 @@ def _enter(params, state, slots, examples, sources, config, decoding, mesh) -> S
 
 
 @_updating
-def _run(params, table, state, enough, config, decoding, mesh) -> State:
+def _run(
+    params: network.Params,
+    table: jax.Array,
+    state: State,
+    enough: jax.Array,
+    config: network.T5Config,
+    decoding: DecodingConfig,
+    mesh: Mesh | None,
+) -> State:
     """Decodes until ``enough`` slots are idle or some hypothesis needs a longer cache."""
     model = network.T5(config)
     beams = decoding.num_beams
@@ -281,11 +314,11 @@ def _run(params, table, state, enough, config, decoding, mesh) -> State:
     length = caches["self"]["key"].shape[-2]
     axis = _caches_axis(config)
 
-    def unfinished(state):
+    def unfinished(state: State) -> jax.Array:
         active, positions = state["search"]["active"], state["search"]["positions"]
         return (jnp.sum(~active) < enough) & ~jnp.any(active & (positions >= length))
 
-    def advance(state):
+    def advance(state: State) -> State:
         now = state["search"]
         hidden, caches = model.apply(
             {"params": params},
@@ -300,7 +333,7 @@ def _run(params, table, state, enough, config, decoding, mesh) -> State:
         if parents is not None:
             rows = (parents + beams * jnp.arange(len(parents))[:, None]).reshape(-1)
 
-            def follow(path, x):
+            def follow(path: tuple[Any, ...], x: jax.Array) -> jax.Array:
                 return jnp.take(x, rows, axis) if path[-2].key == "self" else x
 
             caches = jax.tree_util.tree_map_with_path(follow, caches)
@@ -318,13 +351,21 @@ def _widen(x: jax.Array, size: int, axis: int) -> jax.Array:
 
 
 @functools.partial(jax.jit, static_argnames=(*_STATIC, "width", "length"))
-def _reshape(state, keep, width, length, config, decoding, mesh) -> State:
+def _reshape(
+    state: State,
+    keep: jax.Array,
+    width: int,
+    length: int,
+    config: network.T5Config,
+    decoding: DecodingConfig,
+    mesh: Mesh | None,
+) -> State:
     """Keeps some slots, a part of the source width, and another cache length."""
     beams = decoding.num_beams
     rows = (keep[:, None] * beams + jnp.arange(beams)).reshape(-1)
     axis = _caches_axis(config)
 
-    def fit(path, x):
+    def fit(path: tuple[Any, ...], x: jax.Array) -> jax.Array:
         x = jnp.take(x, rows, axis)
         want = length if path[-2].key == "self" else width
         have = x.shape[-2]

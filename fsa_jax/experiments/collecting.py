@@ -7,7 +7,8 @@ from pathlib import Path
 from fsa_jax.experiments import versions
 from fsa_jax.experiments.planning import TEST, Answers, Plan
 from fsa_jax.experiments.store import Result, Store
-from fsa_jax.opinions.scoring.files import GROUPS, metrics, score_file
+from fsa_jax.opinions.scoring.counts import metrics
+from fsa_jax.opinions.scoring.files import GROUPS, score_file
 from fsa_jax.opinions.scoring.predictions import kind_of
 
 _NO_STEP = -1

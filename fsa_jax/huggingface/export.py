@@ -122,7 +122,7 @@ T5's vocabulary has no newline: the added token `{NEWLINE}` stands for it, going
 
 def _to_hf(params: Mapping[str, Any], config: network.T5Config, rows: int) -> dict[str, np.ndarray]:
     """Returns HF's tensors by name, float32."""
-    flat = traverse_util.flatten_dict(dict(network.unstack_layers(params, config)), sep="/")
+    flat = traverse_util.flatten_dict(network.unstack_layers(dict(params), config), sep="/")
     tensors = {}
     for path, value in flat.items():
         name = weights.hf_name(path)
@@ -199,10 +199,10 @@ def plain_model(serialized: bytes) -> bytes:
         return serialized
     del model.pieces[:]
     model.pieces.extend(plain)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
-def _tokenizer(model: bytes):
+def _tokenizer(model: bytes) -> Any:
     """Returns HF's tokenizer of a SentencePiece model, the newline's token added last."""
     import transformers
 

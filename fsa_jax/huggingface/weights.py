@@ -122,7 +122,8 @@ def load_params(
             tensor = fit_rows(tensor, config.vocab_size, f"{source}: {name}", say)
         params[path] = transpose(path, tensor)
     _check_copies(source, files, config)
-    return traverse_util.unflatten_dict(params, sep="/")
+    tree: dict[str, Any] = traverse_util.unflatten_dict(params, sep="/")
+    return tree
 
 
 def _check_architecture(path: Path, fields: Mapping[str, Any]) -> None:
@@ -271,7 +272,12 @@ def _is_copy(name: str, config: network.T5Config) -> bool:
     return name in ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
 
 
-def _check_tensors(source, config, wanted: Mapping[str, str], shapes: Mapping[str, tuple]) -> None:
+def _check_tensors(
+    source: Path,
+    config: network.T5Config,
+    wanted: Mapping[str, str],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> None:
     """Compares names and shapes with the config's and names all differences at once."""
     expected = _expected_shapes(config)
     problems = []
@@ -292,7 +298,7 @@ def _check_tensors(source, config, wanted: Mapping[str, str], shapes: Mapping[st
         )
 
 
-def _differs_in_rows_only(name: str, shape: tuple, wanted: tuple) -> bool:
+def _differs_in_rows_only(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
     return name in ROW_TENSORS and len(shape) == 2 and shape[1] == wanted[1]
 
 
@@ -322,6 +328,7 @@ def fit_rows(tensor: np.ndarray, rows: int, what: str, say: Callable[[str], obje
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no JSON: {error}") from error
+    return content

@@ -7,6 +7,7 @@ its forward pass.
 """
 
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +47,7 @@ def train_flops(config: T5Config, rows: int, inputs: int, targets: int) -> float
     return 3 * forward_flops(config, rows, inputs, targets)
 
 
-def count_params(params) -> int:
+def count_params(params: Any) -> int:
     """Number of parameters in a tree of arrays or of their shapes."""
     return sum(x.size for x in jax.tree.leaves(params))
 

@@ -5,7 +5,8 @@ values are those of T5X (``t5x/examples/t5/layers.py``), so that checkpoints go 
 """
 
 import functools
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -17,19 +18,25 @@ MAX_DISTANCE = 128
 
 Array = jax.Array
 Cache = Any  # a pytree of one layer's (or all layers') keys and values
+Biases = tuple[tuple[Array, ...], ...]  # each query block's terms of the attention logits
+Initializer = Callable[..., Any]  # (key, shape, dtype) to an array, or to one in a box
 
 
-def partitioned(init, *axes: str):
+def partitioned(init: Initializer, *axes: str) -> Initializer:
     """The initializer ``init`` of a parameter with these logical axes (``partitioning.py``)."""
     return nn.with_logical_partitioning(init, axes)
 
 
-def fan_in(*axes: str, scale: float = 1.0, kind="truncated_normal"):
+def fan_in(
+    *axes: str,
+    scale: float = 1.0,
+    kind: Literal["truncated_normal", "normal"] = "truncated_normal",
+) -> Initializer:
     """An initializer of variance ``scale`` / fan-in for a matrix with these logical axes."""
     return partitioned(nn.initializers.variance_scaling(scale, "fan_in", kind), *axes)
 
 
-def _dense(features: int, init, dtype: str, name: str) -> nn.Dense:
+def _dense(features: int, init: Initializer, dtype: str, name: str) -> nn.Dense:
     return nn.Dense(features, use_bias=False, dtype=dtype, kernel_init=init, name=name)
 
 
@@ -41,7 +48,9 @@ class RMSNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Norms the last axis."""
-        scale = self.param("scale", partitioned(nn.initializers.ones, "embed"), (x.shape[-1],))
+        scale: Array = self.param(
+            "scale", partitioned(nn.initializers.ones, "embed"), (x.shape[-1],)
+        )
         x = x.astype(jnp.float32)
         x = x * jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-6)
         return (x * scale).astype(self.dtype)
@@ -54,7 +63,9 @@ def _half_buckets(num_buckets: int) -> np.ndarray:
     ratio = np.log(np.maximum(distance, 1) / exact) / np.log(MAX_DISTANCE / exact)
     # The small push keeps exact powers from falling into the bucket below by rounding.
     logarithmic = exact + (ratio * (num_buckets - exact) + 1e-9).astype(np.int32)
-    buckets = np.where(distance < exact, distance, np.minimum(logarithmic, num_buckets - 1))
+    buckets: np.ndarray = np.where(
+        distance < exact, distance, np.minimum(logarithmic, num_buckets - 1)
+    )
     return buckets.astype(np.int32)
 
 
@@ -65,9 +76,11 @@ _TWO_WAY = _half_buckets(NUM_BUCKETS // 2)
 def relative_bucket(offset: np.ndarray, bidirectional: bool) -> np.ndarray:
     """Bucket of each offset (key position − query position), int32, same shape."""
     if not bidirectional:
-        return _ONE_WAY[np.clip(-offset, 0, MAX_DISTANCE)]
-    side = NUM_BUCKETS // 2 * (offset > 0)
-    return (_TWO_WAY[np.minimum(np.abs(offset), MAX_DISTANCE)] + side).astype(np.int32)
+        one_way: np.ndarray = _ONE_WAY[np.clip(-offset, 0, MAX_DISTANCE)]
+        return one_way
+    two_way: np.ndarray = _TWO_WAY[np.minimum(np.abs(offset), MAX_DISTANCE)]
+    buckets: np.ndarray = two_way + NUM_BUCKETS // 2 * (offset > 0)
+    return buckets.astype(np.int32)
 
 
 class QueryBlock(NamedTuple):
@@ -98,7 +111,9 @@ class RelativePositionBias(nn.Module):
     bidirectional: bool
 
     @nn.compact
-    def __call__(self, blocks, positions: Array | None = None) -> tuple[Array, ...]:
+    def __call__(
+        self, blocks: Sequence[QueryBlock], positions: Array | None = None
+    ) -> tuple[Array, ...]:
         """Returns a block's bias (1, H, Q, K), with a query's ``positions`` (B,) (B, H, 1, K)."""
         init = partitioned(
             nn.initializers.variance_scaling(1.0, "fan_avg", "uniform"), "heads", "relpos_buckets"
@@ -137,7 +152,7 @@ def _repeat(x: Array, axis: int, count: int) -> Array:
     return jnp.broadcast_to(x, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
 
 
-def _repeat_backward(axis: int, count: int, _, grad: Array) -> tuple[Array]:
+def _repeat_backward(axis: int, count: int, _: None, grad: Array) -> tuple[Array]:
     total = jnp.tensordot(grad, jnp.ones((count, 1)), (axis, 0), precision="highest")
     return (jnp.moveaxis(total, -1, axis),)
 
@@ -161,7 +176,14 @@ class Attention(nn.Module):
     dropout_rate: float = 0.0
 
     @nn.compact
-    def __call__(self, x, source, biases, cache=None, positions=None) -> tuple[Array, Cache]:
+    def __call__(
+        self,
+        x: Array,
+        source: Array | None,
+        biases: Biases,
+        cache: Cache = None,
+        positions: Array | None = None,
+    ) -> tuple[Array, Cache]:
         """Attends from ``x`` to ``source``, to the cache, or to both.
 
         Args:
@@ -188,14 +210,14 @@ class Attention(nn.Module):
         out = out.reshape(*out.shape[:2], -1)
         return _dense(x.shape[-1], init, self.dtype, "out")(out), cache
 
-    def _project(self, name: str, scale: float = 1.0):
+    def _project(self, name: str, scale: float = 1.0) -> Callable[[Array], Array]:
         """The product (B, T, D) → (B, H, T, C) called ``name``."""
         init = fan_in("embed", "joined_kv", scale=scale, kind="normal")
         dense = _dense(self.num_heads * self.head_dim, init, self.dtype, name)
         split = (self.num_heads, self.head_dim)
         return lambda x: dense(x).reshape(*x.shape[:-1], *split).swapaxes(1, 2)
 
-    def _attend(self, query: Array, cache: Cache, biases) -> Array:
+    def _attend(self, query: Array, cache: Cache, biases: Biases) -> Array:
         """Softmax-weighted means of the values, (B, H, Q, C)."""
         kept = None
         if self.dropout_rate:

@@ -7,15 +7,20 @@ the output embedding. Nothing is recomputed in the backward pass, which only sca
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 Array = jax.Array
+_Options = tuple[float, float, int, int]  # z_loss, label_smoothing, chunk, shards
+_Gradients = tuple[Array, Array]  # for the hidden states and for the embedding
 
 
-def _chunk_loss(logits, targets, weights, z_loss, label_smoothing):
+def _chunk_loss(
+    logits: Array, targets: Array, weights: Array, z_loss: float, label_smoothing: float
+) -> tuple[Array, Array, Array]:
     """Weighted sums over one chunk, and the gradient of its loss for the logits.
 
     Args:
@@ -56,7 +61,14 @@ def _split(x: Array, chunk: int) -> Array:
     return x.reshape(batch, length // chunk, chunk, *x.shape[2:]).swapaxes(0, 1)
 
 
-def _scan(hidden, embedding, targets, weights, options, with_gradients: bool):
+def _scan(
+    hidden: Array,
+    embedding: Array,
+    targets: Array,
+    weights: Array,
+    options: _Options,
+    with_gradients: bool,
+) -> tuple[Array, Array, _Gradients | None]:
     z_loss, label_smoothing, chunk, shards = options
     chunk = max(1, chunk * shards // hidden.shape[0])  # of one row
     chunks = -(-hidden.shape[1] // chunk)
@@ -67,7 +79,7 @@ def _scan(hidden, embedding, targets, weights, options, with_gradients: bool):
         targets, weights = (jnp.pad(x, ((0, 0), (0, pad))) for x in (targets, weights))
     table = embedding.astype(jnp.float32)
 
-    def step(carry, xs):
+    def step(carry: tuple[Any, Any, Any], xs: tuple[Array, ...]) -> tuple[Any, Array | None]:
         loss, correct, table_grad = carry
         h, t, w = xs
         h = h.astype(jnp.float32)
@@ -84,7 +96,8 @@ def _scan(hidden, embedding, targets, weights, options, with_gradients: bool):
 
     start = jnp.zeros((shards, *table.shape)) if with_gradients else None
     xs = tuple(_split(x, chunk) for x in (hidden, targets, weights))
-    (loss, correct, table_grad), hidden_grad = lax.scan(step, (0.0, 0.0, start), xs)
+    scanned: Any = lax.scan(step, (0.0, 0.0, start), xs)
+    (loss, correct, table_grad), hidden_grad = scanned
     if table_grad is None:
         return loss, correct, None
     hidden_grad = hidden_grad.swapaxes(0, 1).reshape(hidden.shape)
@@ -93,16 +106,22 @@ def _scan(hidden, embedding, targets, weights, options, with_gradients: bool):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
-def _loss(hidden, embedding, targets, weights, options):
+def _loss(
+    hidden: Array, embedding: Array, targets: Array, weights: Array, options: _Options
+) -> tuple[Array, Array]:
     return _scan(hidden, embedding, targets, weights, options, with_gradients=False)[:2]
 
 
-def _forward(hidden, embedding, targets, weights, options):
+def _forward(
+    hidden: Array, embedding: Array, targets: Array, weights: Array, options: _Options
+) -> tuple[tuple[Array, Array], _Gradients | None]:
     loss, correct, grads = _scan(hidden, embedding, targets, weights, options, with_gradients=True)
     return (loss, correct), grads
 
 
-def _backward(options, grads, cotangents):
+def _backward(
+    options: _Options, grads: _Gradients, cotangents: tuple[Array, Array]
+) -> tuple[Array, Array, None, None]:
     hidden_grad, table_grad = grads
     scale = cotangents[0]
     return (scale * hidden_grad).astype(hidden_grad.dtype), scale * table_grad, None, None

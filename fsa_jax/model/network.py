@@ -14,18 +14,22 @@ they are differences.
 
 import dataclasses
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.linen import spmd
 
 from fsa_jax.model.layers import (
     Array,
     Attention,
+    Biases,
     Cache,
     Mlp,
+    QueryBlock,
     RelativePositionBias,
     RMSNorm,
     dropout,
@@ -34,8 +38,9 @@ from fsa_jax.model.layers import (
     query_blocks,
 )
 
-MASKED = -1e10  # added to the logits of keys that a query must not see
+Params = dict[str, Any]  # nested, of arrays or of what stands for them
 
+MASKED = -1e10  # added to the logits of keys that a query must not see
 
 _REMAT_POLICIES = {
     "none": None,
@@ -81,7 +86,7 @@ class T5Config:
     scan_layers: bool = False
     remat_policy: str = "none"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         # Gin hands over lists; a frozen config must be hashable.
         object.__setattr__(self, "mlp_activations", tuple(self.mlp_activations))
         if self.remat_policy not in _REMAT_POLICIES:
@@ -106,7 +111,8 @@ def _mlp(cfg: T5Config) -> Mlp:
 
 
 def _constrain(x: Array) -> Array:
-    return nn.with_logical_constraint(x, ("batch", "length", "activation_embed"))
+    spread: Array = spmd.with_logical_constraint(x, ("batch", "length", "activation_embed"))
+    return spread
 
 
 class EncoderLayer(nn.Module):
@@ -115,7 +121,7 @@ class EncoderLayer(nn.Module):
     config: T5Config
 
     @nn.compact
-    def __call__(self, x: Array, cache: None, biases) -> tuple[Array, None]:
+    def __call__(self, x: Array, cache: None, biases: Biases) -> tuple[Array, None]:
         cfg = self.config
         y = RMSNorm(cfg.dtype, name="pre_attention_layer_norm")(x)
         y, _ = _attention(cfg, "attention")(y, y, biases)
@@ -131,7 +137,15 @@ class DecoderLayer(nn.Module):
     config: T5Config
 
     @nn.compact
-    def __call__(self, x, cache, encoded, positions, self_biases, cross_biases):
+    def __call__(
+        self,
+        x: Array,
+        cache: Cache,
+        encoded: Array | None,
+        positions: Array | None,
+        self_biases: Biases,
+        cross_biases: Biases,
+    ) -> tuple[Array, Cache]:
         """Returns the output (B, T, D) and the layer's cache (None in training)."""
         cfg = self.config
         y = RMSNorm(cfg.dtype, name="pre_self_attention_layer_norm")(x)
@@ -147,7 +161,9 @@ class DecoderLayer(nn.Module):
         return _constrain(x), None if cache is None else {"self": own, "cross": cross}
 
 
-def _run_layers(layer_class, cfg: T5Config, count: int, x: Array, caches, *args):
+def _run_layers(
+    layer_class: Any, cfg: T5Config, count: int, x: Array, caches: Cache, *args: Any
+) -> tuple[Array, Cache]:
     """Runs ``count`` layers, unrolled (``layers_0`` …) or as one scan (``layers``).
 
     Args:
@@ -173,7 +189,8 @@ def _run_layers(layer_class, cfg: T5Config, count: int, x: Array, caches, *args)
             length=count,
             metadata_params={nn.PARTITION_NAME: "layers"},
         )
-        return scanned(cfg, name="layers")(x, caches, *args)
+        x, caches = scanned(cfg, name="layers")(x, caches, *args)
+        return x, caches
     out = []
     for i in range(count):
         cache = None if caches is None else caches[i]
@@ -196,7 +213,8 @@ class Encoder(nn.Module):
         biases = attention_biases(mask, blocks, relative)
         x, _ = _run_layers(EncoderLayer, cfg, cfg.num_encoder_layers, x, None, biases)
         x = RMSNorm(cfg.dtype, name="encoder_norm")(x)
-        return dropout(cfg.dropout_rate, broadcast_dims=())(x)
+        encoded: Array = dropout(cfg.dropout_rate, broadcast_dims=())(x)
+        return encoded
 
 
 class OutputKernel(nn.Module):
@@ -215,7 +233,15 @@ class Decoder(nn.Module):
     config: T5Config
 
     @nn.compact
-    def __call__(self, y, encoded, mask, cross_mask, caches=None, positions=None):
+    def __call__(
+        self,
+        y: Array,
+        encoded: Array | None,
+        mask: Array,
+        cross_mask: Array,
+        caches: Cache = None,
+        positions: Array | None = None,
+    ) -> tuple[Array, Cache]:
         cfg = self.config
         blocks = query_blocks(mask, causal=caches is None)
         relative = RelativePositionBias(cfg.num_heads, False, name="relpos_bias")(blocks, positions)
@@ -240,8 +266,8 @@ class Decoder(nn.Module):
 
 
 def attention_biases(
-    mask: Array, blocks, *relative: tuple[Array, ...]
-) -> tuple[tuple[Array, ...], ...]:
+    mask: Array, blocks: Sequence[QueryBlock], *relative: tuple[Array, ...]
+) -> Biases:
     """Each block's terms of the attention logits: relative positions, if any, and what it hides.
 
     Args:
@@ -264,7 +290,7 @@ class T5(nn.Module):
 
     config: T5Config
 
-    def setup(self):
+    def setup(self) -> None:
         cfg = self.config
         self.token_embedder = nn.Embed(
             cfg.vocab_size,
@@ -278,7 +304,9 @@ class T5(nn.Module):
     def encode(self, tokens: Array, segment_ids: Array | None = None) -> Array:
         """Encodes tokens (B, S), int32, 0 = padding, to (B, S, D)."""
         segments = (tokens > 0).astype(jnp.int32) if segment_ids is None else segment_ids
-        return self.encoder(self.token_embedder(tokens), _same_segment(segments, segments))
+        x: Array = self.token_embedder(tokens)
+        encoded: Array = self.encoder(x, _same_segment(segments, segments))
+        return encoded
 
     def __call__(
         self,
@@ -306,6 +334,7 @@ class T5(nn.Module):
             queries = jnp.ones_like(decoder_input_tokens)
         length = decoder_input_tokens.shape[1]
         causal = np.tril(np.ones((length, length), bool))
+        hidden: Array
         hidden, _ = self.decoder(
             self.token_embedder(decoder_input_tokens),
             encoded,
@@ -354,35 +383,38 @@ def empty_caches(config: T5Config, batch: int, length: int) -> Cache:
     if config.scan_layers:
         shape = (config.num_decoder_layers, *shape)
 
-    def one():
+    def one() -> Cache:
         zeros = jnp.zeros(shape, config.dtype)
         return {"self": {"key": zeros, "value": zeros}}
 
     return one() if config.scan_layers else tuple(one() for _ in range(config.num_decoder_layers))
 
 
-def output_embedding(params, config: T5Config) -> Array:
+def output_embedding(params: Params, config: T5Config) -> Array:
     """The matrix (V, D) whose product with a hidden state gives its logits."""
     if config.logits_via_embedding:
-        return params["token_embedder"]["embedding"]
-    return params["decoder"]["logits_dense"]["kernel"].T
+        table: Array = params["token_embedder"]["embedding"]
+        return table
+    kernel: Array = params["decoder"]["logits_dense"]["kernel"]
+    return kernel.T
 
 
-def logits(params, hidden: Array, config: T5Config) -> Array:
+def logits(params: Params, hidden: Array, config: T5Config) -> Array:
     """Float32 logits (…, V) of hidden states (…, D)."""
     return jnp.einsum("...d,vd->...v", hidden.astype(jnp.float32), output_embedding(params, config))
 
 
-def init_params(config: T5Config, rng: Array):
+def init_params(config: T5Config, rng: Array) -> Params:
     """Random parameters, boxed with their logical axes (``flax.linen.meta``)."""
     tokens = jnp.zeros((1, 2), jnp.int32)
-    return T5(config.without_dropout()).init(rng, tokens, tokens)["params"]
+    params: Params = T5(config.without_dropout()).init(rng, tokens, tokens)["params"]
+    return params
 
 
-def unstack_layers(params, config: T5Config):
+def unstack_layers(params: Params, config: T5Config) -> Params:
     """Stacked ``layers`` (of ``scan_layers``) to ``layers_0`` …, the layout of checkpoints."""
 
-    def unstack(own: dict, count: int) -> None:
+    def unstack(own: Params, count: int) -> None:
         layers = own.pop("layers")
         for i in range(count):
             own[f"layers_{i}"] = jax.tree.map(operator.itemgetter(i), layers)
@@ -390,17 +422,19 @@ def unstack_layers(params, config: T5Config):
     return _change_stacks(params, config, unstack)
 
 
-def stack_layers(params, config: T5Config):
+def stack_layers(params: Params, config: T5Config) -> Params:
     """The inverse of ``unstack_layers``."""
 
-    def stack(own: dict, count: int) -> None:
+    def stack(own: Params, count: int) -> None:
         layers = [own.pop(f"layers_{i}") for i in range(count)]
         own["layers"] = jax.tree.map(lambda *xs: jnp.stack(xs), *layers)
 
     return _change_stacks(params, config, stack)
 
 
-def _change_stacks(params, config: T5Config, change: Callable[[dict, int], None]):
+def _change_stacks(
+    params: Params, config: T5Config, change: Callable[[Params, int], None]
+) -> Params:
     """Lets ``change`` work on copies of encoder and decoder; as it is without ``scan_layers``."""
     if not config.scan_layers:
         return params

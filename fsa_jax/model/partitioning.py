@@ -6,6 +6,7 @@ and vocabulary. With ``fsdp`` the model width of parameters and optimizer state 
 ``data`` too, and XLA gathers each layer as it is used (ZeRO-3).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -17,7 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 Rules = tuple[tuple[str, str | None], ...]
 
 
-def make_mesh(model_parallel: int = 1, devices=None) -> Mesh:
+def make_mesh(model_parallel: int = 1, devices: Sequence[jax.Device] | None = None) -> Mesh:
     """Arranges all devices as (data, model).
 
     Args:
@@ -73,7 +74,9 @@ def state_shardings(boxed: Any, mesh: Mesh, rules: Rules) -> Any:
     known = dict(rules)
     used = {"batch", "length", "activation_embed", "layers"}
 
-    def sharding(path, leaf, spec):
+    def sharding(
+        path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct, spec: PartitionSpec
+    ) -> NamedSharding:
         name = jax.tree_util.keystr(path)
         used.update(axis for axis in spec if axis)
         if missing := [axis for axis in spec if axis and axis not in known]:
@@ -150,7 +153,7 @@ def spread_rows(tree: Any, mesh: Mesh | None, axis: int = 0) -> Any:
     if mesh is None:
         return tree
 
-    def spread(x):
+    def spread(x: jax.Array) -> Any:
         divides = x.shape[axis] % mesh.shape["data"] == 0
         spec = PartitionSpec(*(None,) * axis, "data") if divides else PartitionSpec()
         return jax.lax.with_sharding_constraint(x, NamedSharding(mesh, spec))

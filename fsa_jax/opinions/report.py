@@ -11,10 +11,11 @@ import html
 import io
 import json
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.figure import Figure
 from rich.table import Table
 
 mpl.use("agg")
@@ -121,7 +122,7 @@ def read_run(run: RunDirectory) -> Run:
     return Run(run.manifest(), curve, scores, predictions)
 
 
-def _rows(path: pathlib.Path):
+def _rows(path: pathlib.Path) -> Iterator[Any]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)
@@ -205,7 +206,7 @@ def _score_table(systems: Sequence[System]) -> str:
     return f"<table><tr><th>run</th><th>split</th>{head}</tr>{body}</table>"
 
 
-def _draw_curves(systems: Sequence[System]):
+def _draw_curves(systems: Sequence[System]) -> Figure:
     figure, axes = plt.subplots(1, len(systems), figsize=(4 * len(systems), 3), squeeze=False)
     for ax, system in zip(axes[0], systems, strict=True):
         for run in system.runs:
@@ -217,7 +218,7 @@ def _draw_curves(systems: Sequence[System]):
     return figure
 
 
-def _draw_scores(systems: Sequence[System]):
+def _draw_scores(systems: Sequence[System]) -> Figure:
     splits = list(dict.fromkeys(split for system in systems for split in system.splits))
     scored = [system for system in systems if system.splits]
     figure, ax = plt.subplots(figsize=(8, 3.2))
@@ -239,7 +240,7 @@ def _draw_scores(systems: Sequence[System]):
     return figure
 
 
-def _picture(figure, description: str) -> str:
+def _picture(figure: Figure, description: str) -> str:
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=120)
     plt.close(figure)

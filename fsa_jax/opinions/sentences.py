@@ -128,7 +128,7 @@ class Problem:
         """Whether something had to be left out."""
         return self.effect in (Effect.NO_SENTENCE, Effect.NO_OPINION)
 
-    def __str__(self):
+    def __str__(self) -> str:
         said = self.id if self.id.isprintable() and len(self.id) < 80 else shown(self.id)
         name = f" [{said}]" if said else ""
         return f"{self.line}:{name} {self.message}"

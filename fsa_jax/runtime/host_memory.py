@@ -32,7 +32,7 @@ def keep_freed_memory() -> bool:
     return kept
 
 
-def _ask_for_huge_pages(libc, size: int) -> None:
+def _ask_for_huge_pages(libc: ctypes.CDLL, size: int) -> None:
     """Has the heap's next ``size`` bytes lie in huge pages, as far as the kernel has some.
 
     Advice is about addresses, so the heap must first reach there: a block that is never written

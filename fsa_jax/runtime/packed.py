@@ -164,7 +164,8 @@ class _Layer(io.RawIOBase):
 
     def _read(self, size: int) -> bytes:
         with _damage_in_words(self.path):
-            return self.stream.read(size)
+            content: bytes = self.stream.read(size)
+            return content
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 class StopSignal:
     """While entered, turns SIGTERM and Ctrl-C into a wish; a second Ctrl-C interrupts."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._wished = False
         self._several_hosts = False
         self._before: dict[int, Any] = {}

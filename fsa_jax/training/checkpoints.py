@@ -7,7 +7,7 @@ background, under a temporary name, and renames when all is written.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import absl.logging
@@ -35,7 +35,10 @@ Tree = dict[str, Any]
 
 def to_layout(state: TrainState, config: T5Config) -> Tree:
     """The tree that is saved: nested dicts of arrays, layers unstacked."""
-    return _each_params_tree(_as_dicts(state), lambda tree: network.unstack_layers(tree, config))
+    layout: Tree = _each_params_tree(
+        _as_dicts(state), lambda tree: network.unstack_layers(tree, config)
+    )
+    return layout
 
 
 def from_layout(tree: Tree, like: TrainState, config: T5Config) -> TrainState:
@@ -49,7 +52,8 @@ def from_layout(tree: Tree, like: TrainState, config: T5Config) -> TrainState:
         params=tree["target"],
         opt_state=flax.serialization.from_state_dict(like.opt_state, opt_state),
     )
-    return optimizers.restore_integers(state, like)
+    restored: TrainState = optimizers.restore_integers(state, like)
+    return restored
 
 
 def _as_dicts(state: TrainState) -> Tree:
@@ -60,7 +64,7 @@ def _as_dicts(state: TrainState) -> Tree:
     }
 
 
-def _each_params_tree(tree: Any, convert) -> Any:
+def _each_params_tree(tree: Any, convert: Callable[[Tree], Tree]) -> Any:
     """Applies ``convert`` to every subtree shaped like the parameters: themselves, moments."""
     if not isinstance(tree, dict):
         return tree
@@ -74,18 +78,19 @@ def _abstract_layout(abstract: TrainState, config: T5Config) -> Tree:
     stacked = flatten_dict(_as_dicts(abstract))
     layout = flatten_dict(jax.eval_shape(lambda state: to_layout(state, config), abstract))
 
-    def sharding(key):
+    def sharding(key: tuple[str, ...]) -> Any:
         if key in stacked:
             return stacked[key].sharding
         whole = stacked[tuple("layers" if k.startswith("layers_") else k for k in key)].sharding
         return NamedSharding(whole.mesh, PartitionSpec(*whole.spec[1:]))
 
-    return unflatten_dict(
+    tree: Tree = unflatten_dict(
         {
             key: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding(key))
             for key, x in layout.items()
         }
     )
+    return tree
 
 
 class Checkpoints:
@@ -143,7 +148,8 @@ class Checkpoints:
     @property
     def latest_step(self) -> int | None:
         """Step of the newest complete checkpoint, or None."""
-        return self._manager.latest_step()
+        step: int | None = self._manager.latest_step()
+        return step
 
     @property
     def best_step(self) -> int | None:
@@ -170,7 +176,9 @@ class Checkpoints:
             folder.rename(aside)
             self.set_aside.append(aside)
 
-    def save(self, state: TrainState, infeed: dict[str, int], metrics: dict[str, float] | None):
+    def save(
+        self, state: TrainState, infeed: dict[str, int], metrics: dict[str, float] | None
+    ) -> None:
         """Starts saving ``state``; returns once its arrays are copied.
 
         Args:
@@ -242,7 +250,8 @@ def _restore(path: epath.Path, layout: Tree) -> Tree:
         partial_restore=True,
     )
     with _reader(ocp.PyTreeCheckpointHandler()) as checkpointer:
-        return checkpointer.restore(path / "state", args=args)
+        tree: Tree = checkpointer.restore(path / "state", args=args)
+    return tree
 
 
 @contextlib.contextmanager
@@ -261,7 +270,8 @@ def _read_infeed(path: epath.Path) -> dict[str, int]:
     if not (path / "infeed").is_dir():
         return {}
     with _reader(ocp.JsonCheckpointHandler()) as checkpointer:
-        return checkpointer.restore(path / "infeed")
+        place: dict[str, int] = checkpointer.restore(path / "infeed")
+    return place
 
 
 def _check_shapes(path: epath.Path, expected: Tree, message: str) -> None:

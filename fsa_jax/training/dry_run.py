@@ -7,10 +7,12 @@ slice would use. No parameter is allocated, no data is read.
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from rich.console import Console
 from rich.table import Table
 
@@ -66,7 +68,7 @@ def dry_run(config: RunConfig, topology: str | None = None) -> dict[str, Any]:
     return facts
 
 
-def _compile(lowered):
+def _compile(lowered: jax.stages.Lowered) -> Any:
     try:
         return lowered.compile()
     except jax.errors.JaxRuntimeError as error:
@@ -80,7 +82,9 @@ def _compile(lowered):
         ) from error
 
 
-def _facts(model: T5Config, data: DataConfig, rows: int, program, compiled) -> dict[str, Any]:
+def _facts(
+    model: T5Config, data: DataConfig, rows: int, program: train_step.Program, compiled: Any
+) -> dict[str, Any]:
     lengths = data.task_feature_lengths
     params = flops.count_params(program.abstract.params)
     step_flops = flops.train_flops(model, rows, lengths["inputs"], lengths["targets"])  # type: ignore[arg-type]
@@ -105,11 +109,11 @@ def _facts(model: T5Config, data: DataConfig, rows: int, program, compiled) -> d
     }
 
 
-def _abstract_batch(data: DataConfig, rows: int, mesh) -> dict[str, jax.ShapeDtypeStruct]:
+def _abstract_batch(data: DataConfig, rows: int, mesh: Mesh) -> dict[str, jax.ShapeDtypeStruct]:
     sharding = partitioning.batch_sharding(mesh)
     lengths = data.task_feature_lengths
 
-    def array(feature: str, dtype=jnp.int32):
+    def array(feature: str, dtype: Any = jnp.int32) -> jax.ShapeDtypeStruct:
         shape = (rows, lengths[feature])
         return jax.ShapeDtypeStruct(shape, dtype, sharding=sharding)
 
@@ -125,7 +129,7 @@ def _abstract_batch(data: DataConfig, rows: int, mesh) -> dict[str, jax.ShapeDty
     return batch
 
 
-def _devices(topology: str | None):
+def _devices(topology: str | None) -> Sequence[jax.Device] | None:
     if topology is None:
         return None
     if topology.startswith("cpu:"):

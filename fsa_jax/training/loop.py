@@ -85,7 +85,7 @@ class RunConfig:
     profile_steps: tuple[int, int] | None = None
     hooks: Sequence[Hook] = ()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_length(self.total_steps, self.epochs)
 
 

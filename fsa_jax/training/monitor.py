@@ -169,7 +169,7 @@ def _memory_gib() -> float:
     """Peak memory: of the first device where it tells, else of this process."""
     stats = jax.local_devices()[0].memory_stats()
     if stats and "peak_bytes_in_use" in stats:
-        return stats["peak_bytes_in_use"] / 2**30
+        return float(stats["peak_bytes_in_use"] / 2**30)
     # Linux hands ``ru_maxrss`` down from the process that started this one; the kernel's own
     # figure of this process is not.
     status = pathlib.Path("/proc/self/status")

@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+Path: TypeAlias = tuple[Any, ...]  # of keys, as in ``jax.tree_util.KeyPath``
+
 LearningRate: TypeAlias = float | optax.Schedule
 
 
@@ -153,7 +155,7 @@ def restore_integers(state: Any, like: Any) -> Any:
       like: a tree of the same structure, of arrays or ``jax.ShapeDtypeStruct``.
     """
 
-    def cast(leaf, reference):
+    def cast(leaf: Any, reference: Any) -> Any:
         if jnp.issubdtype(reference.dtype, jnp.integer) and leaf.dtype != reference.dtype:
             return leaf.round().astype(reference.dtype)
         return leaf
@@ -169,7 +171,9 @@ def chain(**steps: optax.GradientTransformation) -> optax.GradientTransformation
     """
     named = optax.named_chain(*steps.items())
 
-    def update(updates, state, params=None):
+    def update(
+        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.OptState]:
         updates, state = named.update(updates, state, params)
         return updates, dict(state)
 
@@ -195,11 +199,13 @@ def _scale_by_adam(
     first.
     """
 
-    def init(params):
+    def init(params: optax.Params) -> optax.OptState:
         zeros = jax.tree.map(jnp.zeros_like, params), jax.tree.map(jnp.zeros_like, params)
         return optax.ScaleByAdamState(jnp.zeros([], jnp.int32), *zeros)
 
-    def update(grads, state, params=None):
+    def update(
+        grads: optax.Updates, state: Any, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.OptState]:
         del params
         # Keeps the type of a count that T5X restored as a float: its compiled step expects it back.
         count = optax.safe_increment(state.count)
@@ -209,7 +215,7 @@ def _scale_by_adam(
         factor = root / _one_minus_power(b1, count)
         own_eps = eps if late_eps else eps * root
 
-        def direction(m, v):
+        def direction(m: jax.Array, v: jax.Array) -> jax.Array:
             return (factor * m / (jnp.sqrt(v) + own_eps)).astype(m.dtype)
 
         updates = jax.tree.map(direction, mu, nu)
@@ -226,7 +232,7 @@ def _one_minus_power(base: float, exponent: jax.Array) -> jax.Array:
 
 
 def _scale_by_param_rms() -> optax.GradientTransformation:
-    def scale(path, update, param):
+    def scale(path: Path, update: jax.Array, param: jax.Array) -> jax.Array:
         rms = _rms(path, param)
         return update * jnp.maximum(rms, MIN_RMS)
 
@@ -236,13 +242,13 @@ def _scale_by_param_rms() -> optax.GradientTransformation:
 
 
 def _clip_update_rms(threshold: float) -> optax.GradientTransformation:
-    def clip(path, update):
+    def clip(path: Path, update: jax.Array) -> jax.Array:
         return update / jnp.maximum(1.0, _rms(path, update) / threshold)
 
     return optax.stateless(lambda updates, _: jax.tree_util.tree_map_with_path(clip, updates))
 
 
-def _rms(path: jax.tree_util.KeyPath, x: jax.Array) -> jax.Array:
+def _rms(path: Path, x: jax.Array) -> jax.Array:
     """Returns the root mean square of ``x`` (…): a scalar, or (layers, 1, …) in a layer stack."""
     first = 1 if LAYER_STACK in _keys(path) else 0
     return jnp.sqrt(jnp.mean(jnp.square(x), axis=tuple(range(first, x.ndim)), keepdims=True))
@@ -254,14 +260,16 @@ def _descend(learning_rate: LearningRate, decay_after: float) -> optax.GradientT
         learning_rate if callable(learning_rate) else optax.constant_schedule(learning_rate)
     )
 
-    def init(params):
+    def init(params: optax.Params) -> optax.OptState:
         del params
         return optax.ScaleByScheduleState(count=jnp.zeros([], jnp.int32))
 
-    def update(updates, state, params=None):
+    def update(
+        updates: optax.Updates, state: Any, params: optax.Params | None = None
+    ) -> tuple[optax.Updates, optax.OptState]:
         rate = jnp.asarray(schedule(state.count))
 
-        def step(path, u, p):
+        def step(path: Path, u: jax.Array, p: jax.Array) -> jax.Array:
             u = -rate.astype(u.dtype) * u
             decays = decay_after and _keys(path)[-1] != NORM_SCALE
             return u - rate.astype(u.dtype) * decay_after * (p + u) if decays else u
@@ -272,6 +280,6 @@ def _descend(learning_rate: LearningRate, decay_after: float) -> optax.GradientT
     return optax.GradientTransformation(init, update)
 
 
-def _keys(path: jax.tree_util.KeyPath) -> tuple[str, ...]:
+def _keys(path: Path) -> tuple[str, ...]:
     """Returns the names along a path into a parameter tree."""
     return tuple(str(getattr(key, "key", key)) for key in path)

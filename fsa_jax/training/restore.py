@@ -6,6 +6,7 @@
 4. Scratch: random parameters from the seed.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -64,7 +65,7 @@ def restore_or_init(
         params, found = load_params(initial_path, config, program.abstract.params, say)
         say(f"restored: initial weights of {found}; optimizer and data from their start")
         state = program.init(rng)
-        return state.replace(params=params), None
+        return dataclasses.replace(state, params=params), None
     say("restored: nothing; random weights from the seed")
     return program.init(rng), None
 

@@ -11,6 +11,7 @@ straight line from 0 at update 0 to the peak at update ``W``; ``W = 0`` starts a
 
 from typing import Protocol
 
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -87,7 +88,7 @@ def cosine(
     decay_steps = _decay_steps(steps, warmup_steps)
     start = peak / 2 if half_start else peak
 
-    def decay(count):
+    def decay(count: jax.typing.ArrayLike) -> jax.typing.ArrayLike:
         progress = jnp.clip(count / decay_steps, 0.0, 1.0)
         return floor + (start - floor) * 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
 
@@ -112,7 +113,7 @@ def rsqrt(peak: float, steps: int | None = None, warmup_steps: int = 10_000) -> 
     del steps
     scale = max(warmup_steps, 1)
 
-    def decay(count):
+    def decay(count: jax.typing.ArrayLike) -> jax.typing.ArrayLike:
         return peak * jnp.sqrt(scale / jnp.maximum(count + warmup_steps, scale))
 
     return _after_warmup(decay, peak, warmup_steps)

@@ -29,6 +29,7 @@ from fsa_jax.data.batches import Batch, BatchInfo, TrainBatches, open_batches
 from fsa_jax.data.prefetch import prefetch_to_device
 from fsa_jax.data.providers import check_vocabulary
 from fsa_jax.model import flops, partitioning
+from fsa_jax.runtime import exits
 from fsa_jax.runtime.preemption import StopSignal
 from fsa_jax.runtime.run_directory import seed_directory
 from fsa_jax.training import hooks as run_hooks
@@ -180,7 +181,10 @@ class Stacked:
 
     def unstack(self, tree: Any) -> list[Any]:
         """Returns each seed's own tree, on the first device."""
-        return self._split(tree if self._home is None else jax.device_put(tree, self._home))
+        own: list[Any] = self._split(
+            tree if self._home is None else jax.device_put(tree, self._home)
+        )
+        return own
 
 
 class _Member:
@@ -388,7 +392,7 @@ def _stop(members: Sequence[_Member], states: Sequence[TrainState], screen: _Scr
         member.saved.wait()
     screen.say(f"stopped at step {int(states[0].step)}; all seeds are saved")
     screen.say("the same command goes on from there")
-    raise SystemExit(loop.STOPPED)
+    raise SystemExit(exits.STOPPED)
 
 
 def _final_scores(

@@ -17,7 +17,7 @@ import optax
 from jax.sharding import Mesh
 
 from fsa_jax.model import loss, network, partitioning
-from fsa_jax.model.network import T5Config
+from fsa_jax.model.network import Params, T5Config
 
 Batch = dict[str, jax.Array]
 Metrics = dict[str, jax.Array]
@@ -54,8 +54,13 @@ class LossConfig:
 
 
 def loss_sums(
-    params, batch: Batch, rng, config: T5Config, loss_config: LossConfig, shards: int = 1
-):
+    params: Params,
+    batch: Batch,
+    rng: jax.Array | None,
+    config: T5Config,
+    loss_config: LossConfig,
+    shards: int = 1,
+) -> tuple[jax.Array, Metrics]:
     """Returns the loss sum, and as auxiliaries the sums of weights and of correct tokens.
 
     Args:
@@ -72,7 +77,7 @@ def loss_sums(
         batch["decoder_input_tokens"],
         batch.get("encoder_segment_ids"),
         batch.get("decoder_segment_ids"),
-        rngs={"dropout": rng} if config.dropout_rate else None,
+        rngs=None if rng is None or not config.dropout_rate else {"dropout": rng},
     )
     weights = batch["decoder_loss_weights"]
     total, correct = loss.cross_entropy(
@@ -90,13 +95,14 @@ def loss_sums(
 
 def _split_rows(batch: Batch, parts: int) -> Batch:
     """(B, …) → (parts, B / parts, …); every part takes its rows from all devices alike."""
-    return jax.tree.map(
-        lambda x: x.reshape(x.shape[0] // parts, parts, *x.shape[1:]).swapaxes(0, 1), batch
-    )
+    return {
+        name: x.reshape(x.shape[0] // parts, parts, *x.shape[1:]).swapaxes(0, 1)
+        for name, x in batch.items()
+    }
 
 
 def gradients(
-    params,
+    params: Params,
     batch: Batch,
     rng: jax.Array,
     config: T5Config,
@@ -112,7 +118,7 @@ def gradients(
     """
     value_and_grad = jax.value_and_grad(loss_sums, has_aux=True)
 
-    def part(rows, rng):
+    def part(rows: Batch, rng: jax.Array) -> tuple[Metrics, Params]:
         (total, sums), grads = value_and_grad(params, rows, rng, config, loss_config, shards)
         return {"loss": total, **sums}, grads
 
@@ -120,7 +126,7 @@ def gradients(
         sums, grads = part(batch, rng)
     else:
 
-        def add(carry, xs):
+        def add(carry: Any, xs: tuple[Batch, jax.Array]) -> tuple[Any, None]:
             return jax.tree.map(jnp.add, carry, part(*xs)), None
 
         xs = (_split_rows(batch, micro_batches), jax.random.split(rng, micro_batches))
@@ -181,7 +187,7 @@ def check_batch_size(batch_size: int | None, mesh: Mesh, micro_batches: int) -> 
     Raises:
       ValueError: Devices and micro-batches cannot share the rows.
     """
-    devices = mesh.shape["data"]
+    devices: int = mesh.shape["data"]
     multiple = devices * micro_batches
     if batch_size is not None and batch_size % multiple:
         raise ValueError(
@@ -205,9 +211,9 @@ class Program:
 
     mesh: Mesh
     abstract: TrainState
-    init: Callable
-    step: Callable
-    evaluate: Callable
+    init: Callable[[jax.Array], TrainState]
+    step: Callable[[TrainState, Batch, jax.Array], tuple[TrainState, Metrics]]
+    evaluate: Callable[[Params, Batch], Metrics]
 
 
 def make_program(
@@ -233,7 +239,7 @@ def make_program(
     rules = partitioning.axis_rules(fsdp)
     shards = mesh.shape["data"]
 
-    def boxed_init(rng) -> TrainState:
+    def boxed_init(rng: jax.Array) -> TrainState:
         params = network.init_params(config, rng)
         return TrainState(jnp.zeros([], jnp.int32), params, optimizer.init(params))
 
@@ -242,11 +248,11 @@ def make_program(
     shardings = jax.tree.map(lambda x: x.sharding, abstract)
     rows = partitioning.batch_sharding(mesh)
 
-    def step(state: TrainState, batch: Batch, rng) -> tuple[TrainState, Metrics]:
+    def step(state: TrainState, batch: Batch, rng: jax.Array) -> tuple[TrainState, Metrics]:
         with mesh, nn.logical_axis_rules(rules):
             return update(state, batch, rng, config, optimizer, loss_config, micro_batches, shards)
 
-    def evaluate(params, batch: Batch) -> Metrics:
+    def evaluate(params: Params, batch: Batch) -> Metrics:
         with mesh, nn.logical_axis_rules(rules):
             total, sums = loss_sums(
                 params, batch, None, config.without_dropout(), LossConfig(), shards

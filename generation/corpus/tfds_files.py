@@ -135,7 +135,7 @@ def serialize(example: Example) -> bytes:
     }
     features["rating"] = tf.train.Feature(float_list=tf.train.FloatList(value=[example.rating]))
     row = tf.train.Example(features=tf.train.Features(feature=features))
-    return row.SerializeToString(deterministic=True)
+    return bytes(row.SerializeToString(deterministic=True))
 
 
 class _SplitWriter:

@@ -110,9 +110,8 @@ def make_prompt(
 
 @functools.cache
 def _texts() -> dict[str, Any]:
-    return yaml.safe_load(
-        importlib.resources.files(__package__).joinpath("prompts.yaml").read_text("utf-8")
-    )
+    text = importlib.resources.files(__package__).joinpath("prompts.yaml").read_text("utf-8")
+    return dict(yaml.safe_load(text))
 
 
 def write_questions(task: str, asked: list[Question], path: Path) -> None:

@@ -54,7 +54,8 @@ class Knowledge:
 @functools.cache
 def _file() -> dict[str, Any]:
     text = importlib.resources.files(__package__).joinpath("knowledge.yaml").read_text("utf-8")
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    content: dict[str, Any] = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return content
 
 
 def version() -> str:

@@ -53,9 +53,8 @@ class SampleSentence:
 @functools.cache
 def half(domain: str) -> dict[str, Any]:
     """Returns the shipped description of one half of the world, ``restaurant`` or ``laptop``."""
-    return yaml.safe_load(
-        importlib.resources.files(__package__).joinpath(f"{domain}.yaml").read_text("utf-8")
-    )
+    text = importlib.resources.files(__package__).joinpath(f"{domain}.yaml").read_text("utf-8")
+    return dict(yaml.safe_load(text))
 
 
 class _Builder:
@@ -100,7 +99,8 @@ class Speaker:
             kind: one of ``KINDS``; drawn by its weight where None.
         """
         kind = kind or self.rng.choices(list(KINDS), list(KINDS.values()))[0]
-        return getattr(self, f"_{kind}")(mood)
+        sentence: SampleSentence = getattr(self, f"_{kind}")(mood)
+        return sentence
 
     def _polarity(self, mood: float) -> str:
         return POLARITIES[self.rng.random() >= mood]
@@ -113,7 +113,7 @@ class Speaker:
 
     def _thing(self, but: str | None = None) -> dict[str, Any]:
         names = [name for name in self.world["things"] if name != but]
-        return self.world["things"][self._draw(names, 1.0)] | {}
+        return dict(self.world["things"][self._draw(names, 1.0)])
 
     def _words(self, thing: dict[str, Any], polarity: str) -> str:
         return self._draw(thing[polarity])

@@ -20,6 +20,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def random_student(folder: Path) -> None:
     transformers.T5ForConditionalGeneration(config).save_pretrained(folder)
 
 
-def build_ours(job: dict[str, Any]):
+def build_ours(job: dict[str, Any]) -> sides.Built:
     """Builds our side of a job."""
     from fsa_jax.decoding import label_scoring, slots
     from fsa_jax.decoding.search import DecodingConfig
@@ -93,7 +94,7 @@ def build_ours(job: dict[str, Any]):
     return {"first_round": measure()["seconds"]}, measure
 
 
-def build_torch(job: dict[str, Any]):
+def build_torch(job: dict[str, Any]) -> sides.Built:
     """Builds the peer's side of a job."""
     import torch
     import transformers
@@ -107,7 +108,7 @@ def build_torch(job: dict[str, Any]):
         for start in range(0, len(inputs), BATCH)
     ]
 
-    def generate(batch) -> list[list[int]]:
+    def generate(batch: Mapping[str, Any]) -> list[list[int]]:
         out = model.generate(
             input_ids=batch["input_ids"],
             attention_mask=batch["attention_mask"],
@@ -118,7 +119,7 @@ def build_torch(job: dict[str, Any]):
         rows = [row[1:].tolist() for row in out]
         return [row[: row.index(1)] if 1 in row else row for row in rows]
 
-    def classify(batch) -> list[int]:
+    def classify(batch: Mapping[str, Any]) -> list[int]:
         scores = []
         for word in job["labels"]:
             labels = torch.tensor([word] * len(batch["input_ids"]))

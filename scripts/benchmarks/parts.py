@@ -45,10 +45,10 @@ class Part:
     run: Callable[[], Any]
 
 
-def _forward_and_backward(function: Callable, *args: Any) -> Callable[[], Any]:
+def _forward_and_backward(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
     """What runs ``function(*args)`` and its gradient for all of them, compiled."""
 
-    def both(args, cotangent):
+    def both(args: tuple[Any, ...], cotangent: Any) -> tuple[Any, Any]:
         out, gradient = jax.vjp(function, *args)
         return out, gradient(cotangent)
 
@@ -62,7 +62,14 @@ def _segments(rows: int, length: int) -> jax.Array:
     return jnp.asarray(np.tile(1 + np.arange(length) * EXAMPLES // length, (rows, 1)))
 
 
-def _attention(config: T5Config, count: int, source: jax.Array | None, queries, keys, causal):
+def _attention(
+    config: T5Config,
+    count: int,
+    source: jax.Array | None,
+    queries: jax.Array,
+    keys: jax.Array,
+    causal: bool,
+) -> Part:
     """An attention layer over rows with these segment ids; ``source`` None is self-attention."""
     rows, length = queries.shape
     x = jax.random.normal(jax.random.key(1), (rows, length, config.emb_dim))
@@ -76,7 +83,7 @@ def _attention(config: T5Config, count: int, source: jax.Array | None, queries, 
     relative = [bias] if source is None else []
     module = layers.Attention(config.num_heads, config.head_dim, config.dtype)
 
-    def apply(params, relative, x, source):
+    def apply(params: Any, relative: Any, x: jax.Array, source: jax.Array | None) -> Any:
         biases = network.attention_biases(mask, blocks, *relative)
         return module.apply(params, x, x if source is None else source, biases)[0]
 
@@ -100,7 +107,7 @@ def _vocabulary(config: T5Config, rows: int, length: int) -> Part:
     targets = jax.random.randint(jax.random.key(3), (rows, length), 1, config.vocab_size)
     weights = jnp.ones((rows, length))
 
-    def total(hidden, table):
+    def total(hidden: jax.Array, table: jax.Array) -> jax.Array:
         return loss.cross_entropy(hidden, table, targets, weights)[0]
 
     work = 3 * rows * flops.logits_flops(config, length)

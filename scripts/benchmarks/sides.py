@@ -20,6 +20,7 @@ from typing import Any
 
 Record = dict[str, Any]
 GIB = 2**30
+Built = tuple[Mapping[str, Any], Callable[[], Record]]  # what to say once ready, and one round
 
 
 class SideEndedError(RuntimeError):
@@ -114,7 +115,8 @@ class _Side:
         """Waits for its next words."""
         line = self._process.stdout.readline()  # type: ignore[union-attr]
         if line:
-            return json.loads(line)
+            record: Record = json.loads(line)
+            return record
         _, status, usage = os.wait4(self._process.pid, 0)
         self._process.returncode = code = os.waitstatus_to_exitcode(status)
         raise SideEndedError(f"{self.spec.name} {_ending(code, usage.ru_maxrss * 1024)}")
@@ -138,7 +140,7 @@ def _memory() -> int:
         return machine
 
 
-def serve(build: Callable[[], tuple[Mapping[str, Any], Callable[[], Record]]]) -> None:
+def serve(build: Callable[[], Built]) -> None:
     """Plays a side: builds, says so, does a round for each ``round`` of standard input, and ends.
 
     Args:

@@ -56,7 +56,7 @@ class Trainer:
         self._gradients = jax.jit(jax.value_and_grad(lambda p, rows: loss(p, rows, None)[0]))
 
         @functools.partial(jax.jit, donate_argnums=(0, 1))
-        def apply(state, grads, tokens):
+        def apply(state: Any, grads: Any, tokens: Any) -> Any:
             grads = jax.tree.map(lambda g: g / tokens, grads)
             updates, opt_state = optimizer.update(grads, state[1], state[0])
             return optax.apply_updates(state[0], updates), opt_state

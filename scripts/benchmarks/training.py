@@ -23,7 +23,7 @@ MODULE = "scripts.benchmarks.training"
 PEERS = ("torch_float32", "torch_bfloat16", "t5x")
 
 
-def build_ours(task: str, options: argparse.Namespace):
+def build_ours(task: str, options: argparse.Namespace) -> sides.Built:
     """Builds our side: the trainer's own step on batches of its own pipeline."""
     begin = time.perf_counter()
     import jax
@@ -72,7 +72,7 @@ def build_ours(task: str, options: argparse.Namespace):
     return ready, measure
 
 
-def _packed(task: str, options: argparse.Namespace):
+def _packed(task: str, options: argparse.Namespace) -> tuple[Any, Any]:
     """The network's config and the packed batches."""
     import tasks  # noqa: F401 - registers them
     from fsa_jax.data.batches import TrainBatches
@@ -86,7 +86,7 @@ def _packed(task: str, options: argparse.Namespace):
     )
 
 
-def build_t5x(task: str, options: argparse.Namespace):
+def build_t5x(task: str, options: argparse.Namespace) -> sides.Built:
     """Builds T5X's side, which gets the rows that our side packs."""
     import flax.linen as nn
     import jax
@@ -117,7 +117,7 @@ def build_t5x(task: str, options: argparse.Namespace):
     return {"parameters": sum(x.size for x in jax.tree.leaves(params))}, measure
 
 
-def build_torch(name: str, task: str, options: argparse.Namespace):
+def build_torch(name: str, task: str, options: argparse.Namespace) -> sides.Built:
     """Builds a peer."""
     from scripts.benchmarks import torch_t5
 

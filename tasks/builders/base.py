@@ -65,7 +65,7 @@ class BenchmarkBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
             supervised_keys=("text", "targets"),
         )
 
-    def _split_generators(self, dl_manager: Any) -> Mapping[str, Iterator]:
+    def _split_generators(self, dl_manager: Any) -> Mapping[str, Iterator[Any]]:
         data_set = DATA_SETS[self.builder_config.name]
         wanted = sorted({file for files in data_set.splits.values() for file in files})
         paths = self._find(dl_manager, wanted)

@@ -6,6 +6,7 @@ implicit, and s is 0 (negative), 1 (neutral) or 2 (positive).
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from fsa_jax.opinions.readers.source import literal
@@ -84,7 +85,7 @@ class Acos:
         return mark_implicit(sentences, annotated=True)
 
 
-def _lines(text: str):
+def _lines(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield number, line

@@ -50,10 +50,10 @@ class _Handler(xml.sax.handler.ContentHandler):
         self._inside_sentence = self._inside_text = False
         self._waiting: list[tuple[int, str, dict[str, str]]] = []
 
-    def setDocumentLocator(self, locator):  # noqa: N802 - the name is SAX's
+    def setDocumentLocator(self, locator: Any) -> None:  # noqa: N802 - the name is SAX's
         self._place = locator
 
-    def startElement(self, name, attrs):  # noqa: N802 - the name is SAX's
+    def startElement(self, name: str, attrs: Any) -> None:  # noqa: N802 - the name is SAX's
         line = self._place.getLineNumber()
         if name == "sentence":
             self._line, self._name, self._text = line, attrs.get("id", ""), ""
@@ -72,14 +72,14 @@ class _Handler(xml.sax.handler.ContentHandler):
                 "(text level) belong to no sentence; use the sentence-level file (subtask 1)",
             )
 
-    def characters(self, content):
+    def characters(self, content: str) -> None:
         if self._inside_text:
             self._text += content
 
-    def skippedEntity(self, name):  # noqa: N802 - the name is SAX's
+    def skippedEntity(self, name: str) -> None:  # noqa: N802 - the name is SAX's
         self._undefined = name
 
-    def endElement(self, name):  # noqa: N802 - the name is SAX's
+    def endElement(self, name: str) -> None:  # noqa: N802 - the name is SAX's
         if name == "text":
             self._inside_text = False
         elif name == "sentence":

@@ -55,9 +55,13 @@ class Scored:
     def sums(self, group: str | None = None) -> np.ndarray:
         """Returns the summed counts of all rows or of a sub-set, shape (len(COLUMNS),)."""
         if group is None:
-            return self.counts.sum(axis=0)
-        wanted = self.flags["hard"] == 0 if group == "original" else self.flags[group] == 1
-        return self.counts[wanted].sum(axis=0)
+            wanted: Any = slice(None)
+        elif group == "original":
+            wanted = self.flags["hard"] == 0
+        else:
+            wanted = self.flags[group] == 1
+        sums: np.ndarray = self.counts[wanted].sum(axis=0)
+        return sums
 
 
 def f1_columns(counts: np.ndarray, strict: bool = False) -> np.ndarray:
@@ -88,7 +92,10 @@ def f1_of_sums(sums: np.ndarray) -> np.ndarray:
     precision = np.divide(right, answers, out=np.ones_like(gold), where=answers > 0)
     recall = np.divide(found, gold, out=np.ones_like(gold), where=gold > 0)
     both = precision + recall
-    return 100 * np.divide(2 * precision * recall, both, out=np.zeros_like(both), where=both > 0)
+    harmonic: np.ndarray = np.zeros_like(both)
+    np.divide(2 * precision * recall, both, out=harmonic, where=both > 0)
+    harmonic *= 100
+    return harmonic
 
 
 def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = None) -> Scored:

@@ -33,7 +33,7 @@ from fsa_jax.opinions.units import (
 )
 
 Row = dict[str, Any]
-_GETTERS: dict[tuple[str, ...], itemgetter] = {}
+_GETTERS: dict[tuple[str, ...], Callable[[Any], Any]] = {}
 
 
 def prediction_row(
@@ -191,7 +191,7 @@ def score(rows: Iterable[Row], kind: Kind) -> dict[str, float]:
     return metrics(sums)
 
 
-def make_postprocess(task: str, kind: Kind | Callable[[], Kind]):
+def make_postprocess(task: str, kind: Kind | Callable[[], Kind]) -> Callable[..., Any]:
     """Returns a SeqIO postprocessor: targets become gold units, outputs prediction rows.
 
     Args:
@@ -215,7 +215,9 @@ def make_postprocess(task: str, kind: Kind | Callable[[], Kind]):
     return postprocess
 
 
-def make_metric(kind: Kind | Callable[[], Kind]):
+def make_metric(
+    kind: Kind | Callable[[], Kind],
+) -> Callable[[list[list[Unit]], list[Row]], dict[str, float]]:
     """Returns a SeqIO metric function over gold units and prediction rows."""
 
     def opinion_f1(targets: list[list[Unit]], predictions: list[Row]) -> dict[str, float]:

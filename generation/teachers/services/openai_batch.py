@@ -353,7 +353,7 @@ class BatchTeacher:
         yield from map(_parsed, lines)
 
     def _download(self, name: str) -> bytes:
-        return self._call(lambda: self._client.files.content(name).content, patient=True)
+        return bytes(self._call(lambda: self._client.files.content(name).content, patient=True))
 
     def _read(
         self, request: Request, row: dict[str, Any]

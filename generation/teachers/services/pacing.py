@@ -16,7 +16,7 @@ def backoff(attempt: int, rng: random.Random, first: float = FIRST_WAIT) -> floa
     so that clients that failed together do not come back together.
     """
     longest = min(LONGEST_WAIT, first * 2 ** min(attempt - 1, 30))
-    return longest * (0.5 + 0.5 * rng.random())
+    return float(longest * (0.5 + 0.5 * rng.random()))
 
 
 class Gate:
