@@ -39,14 +39,15 @@ import sys
 import fsa_jax
 import generation
 import tasks
-from fsa_jax.cli import gin_config
+from fsa_jax.cli import gin_files
 
 source, venv = map(pathlib.Path, sys.argv[1:])
 installed = pathlib.Path(fsa_jax.__file__).parents[1]
 for package in (fsa_jax, generation, tasks):
     path = pathlib.Path(package.__file__)
     assert path.is_relative_to(venv), f"{path} lies outside the fresh environment"
-assert gin_config.gin_folder() == installed / "fsa_jax/gin"
+assert gin_files.gin_folder() == installed / "fsa_jax/gin"
+assert not (installed / "gin").exists(), "a top-level gin/ lands inside gin-config"
 homes = {"fsa_jax": "", "generation": "", "tasks": "", "gin": "fsa_jax"}
 missing = [
     str(file.relative_to(source))

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from fsa_jax.experiments.planning import Plan
 from fsa_jax.experiments.report import figures, page, text
+from fsa_jax.experiments.report.testing import with_tests
 from fsa_jax.experiments.store import Store
 from fsa_jax.experiments.tables import Table, make_table
-from fsa_jax.experiments.testing import with_tests
 from fsa_jax.runtime import files
 
 

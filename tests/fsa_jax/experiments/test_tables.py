@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from fsa_jax.experiments import collecting
+from fsa_jax.experiments.report.testing import with_tests
 from fsa_jax.experiments.running import Runner, Slot
 from fsa_jax.experiments.store import Store
 from fsa_jax.experiments.tables import half_width, make_table
-from fsa_jax.experiments.testing import with_tests
 
 ALL = ("tsa_rest14", "all")
 

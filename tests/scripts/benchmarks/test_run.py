@@ -12,7 +12,7 @@ import torch
 
 from fsa_jax.training import optimizers
 
-FOLDER = pathlib.Path(__file__).parents[2] / "scripts" / "benchmarks"
+FOLDER = pathlib.Path(__file__).parents[3] / "scripts" / "benchmarks"
 
 
 def load(name):

@@ -1,0 +1,245 @@
+"""The house keeps its measures: small modules, functions and folders, and tests for each module."""
+
+import ast
+import collections
+import pathlib
+
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGES = ("fsa_jax", "tasks", "generation", "scripts")
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+MODULE_LINES, FUNCTION_LINES, FOLDER_MODULES = 500, 80, 12
+
+# Modules that a neighbour's tests test; the list may only become shorter.
+TESTED_TOGETHER = {
+    "fsa_jax/cli/test_benchmark.py": [
+        "fsa_jax/opinions/console",
+    ],
+    "fsa_jax/cli/test_gin_config.py": [
+        "fsa_jax/cli/gin_files",
+    ],
+    "fsa_jax/cli/test_main.py": [
+        "fsa_jax/cli/students",
+        "fsa_jax/runtime/process",
+        "fsa_jax/student/eval",
+        "fsa_jax/student/infer",
+    ],
+    "fsa_jax/cli/test_t5x.py": [
+        "fsa_jax/cli/t5x_settings",
+    ],
+    "fsa_jax/data/test_batches.py": [
+        "fsa_jax/data/example_order",
+        "fsa_jax/data/prefetch",
+        "fsa_jax/data/providers",
+        "fsa_jax/data/token_table",
+    ],
+    "fsa_jax/decoding/test_slots.py": [
+        "fsa_jax/decoding/label_scoring",
+        "fsa_jax/decoding/search",
+    ],
+    "fsa_jax/experiments/test_declaration.py": [
+        "fsa_jax/experiments/known",
+    ],
+    "fsa_jax/experiments/test_planning.py": [
+        "fsa_jax/experiments/outside",
+        "fsa_jax/experiments/scale",
+    ],
+    "fsa_jax/experiments/test_report.py": [
+        "fsa_jax/experiments/report/examples",
+        "fsa_jax/experiments/report/figures",
+        "fsa_jax/experiments/report/page",
+        "fsa_jax/experiments/report/text",
+    ],
+    "fsa_jax/experiments/test_running.py": [
+        "fsa_jax/experiments/stages",
+    ],
+    "fsa_jax/experiments/test_tables.py": [
+        "fsa_jax/experiments/collecting",
+        "fsa_jax/experiments/report/testing",
+    ],
+    "fsa_jax/huggingface/test_export.py": [
+        "fsa_jax/student/export",
+    ],
+    "fsa_jax/opinions/readers/test_fuzz_readers.py": [
+        "fsa_jax/opinions/readers/semeval_xml",
+    ],
+    "fsa_jax/opinions/readers/test_readers.py": [
+        "fsa_jax/opinions/readers/columns",
+        "fsa_jax/opinions/readers/delimited",
+        "fsa_jax/opinions/readers/encodings",
+        "fsa_jax/opinions/readers/fsa_json",
+        "fsa_jax/opinions/readers/opinions_jsonl",
+        "fsa_jax/opinions/readers/quads",
+        "fsa_jax/opinions/readers/source",
+    ],
+    "fsa_jax/opinions/scoring/test_files.py": [
+        "fsa_jax/opinions/scoring/predictions",
+        "fsa_jax/opinions/scoring/significance",
+        "fsa_jax/opinions/scoring/soft",
+    ],
+    "fsa_jax/opinions/scoring/test_sources.py": [
+        "fsa_jax/runtime/row_files",
+    ],
+    "fsa_jax/opinions/test_units.py": [
+        "fsa_jax/opinions/data_sets",
+        "fsa_jax/opinions/sentences",
+    ],
+    "fsa_jax/runtime/test_hosts.py": [
+        "fsa_jax/runtime/exits",
+    ],
+    "fsa_jax/student/test_predict.py": [
+        "fsa_jax/student/load",
+    ],
+    "fsa_jax/training/test_loop.py": [
+        "fsa_jax/runtime/preemption",
+        "fsa_jax/training/config",
+        "fsa_jax/training/evaluator",
+        "fsa_jax/training/hooks",
+        "fsa_jax/training/restore",
+    ],
+    "fsa_jax/training/test_train_step.py": [
+        "fsa_jax/model/partitioning",
+    ],
+    "generation/corpus/test_build.py": [
+        "generation/commands/corpora",
+        "generation/corpus/examples",
+        "generation/corpus/export",
+        "generation/corpus/from_ledgers",
+        "generation/corpus/stats",
+        "generation/corpus/tfds_files",
+    ],
+    "generation/evaluation/test_human.py": [
+        "generation/commands/judging",
+        "generation/evaluation/agreement",
+        "generation/evaluation/annotations",
+        "generation/evaluation/human_report",
+    ],
+    "generation/lexicon/test_analysis.py": [
+        "generation/lexicon/knowledge",
+        "generation/lexicon/writing",
+        "generation/teachers/lexicon",
+    ],
+    "generation/reviews/test_collecting.py": [
+        "generation/commands/dumps",
+        "generation/reviews/cleaning",
+        "generation/reviews/from_dumps",
+    ],
+    "generation/teachers/services/test_dialect.py": [
+        "generation/teachers/presets",
+    ],
+    "generation/teachers/services/test_openai_batch.py": [
+        "generation/teachers/services/batch_journal",
+    ],
+    "generation/teachers/services/test_openai_chat.py": [
+        "generation/foreground",
+        "generation/teachers/services/pacing",
+    ],
+    "generation/teachers/test_vllm_engine.py": [
+        "generation/teachers/base",
+        "generation/teachers/factory",
+    ],
+    "generation/test_progress.py": [
+        "generation/commands/flags",
+        "generation/commands/printing",
+        "generation/commands/teaching",
+        "generation/display",
+    ],
+    "generation/test_prompting.py": [
+        "generation/dry_run",
+    ],
+    "generation/world/test_sample.py": [
+        "generation/records",
+        "generation/world/fsa_json",
+        "generation/world/instructions",
+        "generation/world/quads",
+        "generation/world/reviews",
+        "generation/world/sentences",
+        "generation/world/vocabulary",
+    ],
+    "scripts/benchmarks/test_run.py": [
+        "scripts/benchmarks/decoding",
+        "scripts/benchmarks/parts",
+        "scripts/benchmarks/scorer",
+        "scripts/benchmarks/t5x_peer",
+        "scripts/benchmarks/torch_t5",
+        "scripts/benchmarks/world",
+    ],
+    "scripts/benchmarks/test_sides.py": [
+        "scripts/benchmarks/training",
+    ],
+    "tasks/builders/test_base.py": [
+        "tasks/builders/__main__",
+        "tasks/builders/absa_quads/absa_quads",
+        "tasks/builders/fsa_benchmark/fsa_benchmark",
+    ],
+    "tasks/test_reviews.py": [
+        "fsa_jax/opinions/categories",
+        "tasks/instructions",
+    ],
+    "tasks/test_seqio_checks.py": [
+        "tasks/registry",
+    ],
+    "tasks/test_vocabulary.py": [
+        "fsa_jax/runtime/locations",
+    ],
+    "tasks/test_zero_shot.py": [
+        "tasks/features",
+    ],
+}
+TESTED_BY = {f"{module}.py": test for test, held in TESTED_TOGETHER.items() for module in held}
+
+
+def name_of(path: pathlib.Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def long_functions(source: str) -> list[str]:
+    """Functions of more than ``FUNCTION_LINES`` lines, decorators and docstring included."""
+    functions = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    found = []
+    for node in functions:
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        if node.end_lineno - first + 1 > FUNCTION_LINES:
+            found.append(node.name)
+    return found
+
+
+def test_modules_and_functions_are_short():
+    too_long = []
+    for path in MODULES:
+        source = path.read_text(encoding="utf-8")
+        if source.count("\n") > MODULE_LINES:
+            too_long.append(name_of(path))
+        too_long += [f"{name_of(path)}: {function}" for function in long_functions(source)]
+    assert not too_long
+
+
+def test_a_long_function_is_found():
+    body = "    pass\n" * (FUNCTION_LINES - 1)
+    assert long_functions(f"class A:\n  def short(self):\n{body}") == []
+    assert long_functions(f"@property\ndef long(self):\n{body}") == ["long"]
+    assert long_functions(f"async def long(self):\n    pass\n{body}") == ["long"]
+
+
+def test_folders_hold_few_modules():
+    sizes = collections.Counter(name_of(m.parent) for m in MODULES if m.name != "__init__.py")
+    assert {folder: size for folder, size in sizes.items() if size > FOLDER_MODULES} == {}
+
+
+def test_each_module_has_its_test_file():
+    missing = []
+    for path in MODULES:
+        if path.name == "__init__.py":
+            continue
+        test = ROOT / "tests" / path.relative_to(ROOT).parent / f"test_{path.stem}.py"
+        other = TESTED_BY.get(name_of(path))
+        if other:
+            assert not test.exists(), f"{name_of(path)} has its test file: it is no exception"
+            test = ROOT / "tests" / other
+        if not test.exists():
+            missing.append(name_of(path))
+    assert not missing, "write tests/<folder>/test_<module>.py"
+    assert not TESTED_BY.keys() - set(map(name_of, MODULES)), "no such modules"
