@@ -151,7 +151,7 @@ def test_quads_are_read_back_without_faults(world):
     assert len(files) == 4 * 3
     for file in files:
         sentences, problems = read_file(file)
-        assert not [problem for problem in problems if not problem.repaired]
+        assert not [problem for problem in problems if problem.is_fault]
         opinions = [opinion for sentence in sentences for opinion in sentence.opinions]
         assert len(opinions) > len(sentences) > 50
         assert {opinion.target is None for opinion in opinions} == {True, False}
