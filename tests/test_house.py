@@ -47,6 +47,7 @@ TESTED_TOGETHER = {
         "fsa_jax/experiments/report/examples",
         "fsa_jax/experiments/report/figures",
         "fsa_jax/experiments/report/page",
+        "fsa_jax/experiments/report/quoted",
         "fsa_jax/experiments/report/text",
     ],
     "fsa_jax/experiments/test_running.py": [

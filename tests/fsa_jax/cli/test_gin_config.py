@@ -243,3 +243,16 @@ def test_an_own_experiment_may_have_own_macros(tmp_path):
     own.write_text("include 'models/tiny.gin'\nWIDTH = 64\nnetwork.T5Config.emb_dim = %WIDTH\n")
     load(str(own), "--gin.DROPOUT_RATE=0.0")
     assert gin.get_configurable(network.T5Config)().emb_dim == 64
+
+
+def test_any_mixture_is_named_by_flags():
+    load(
+        "distill_anl_rw.gin",
+        "--gin.MODEL_DIR=x",
+        "--gin.MIXTURE_OR_TASK_NAME=@tasks.distill()",
+        "--gin.distill.teacher=gpt35",
+        "--gin.distill.prompts=anl",
+        "--gin.distill.reviews=10000",
+    )
+    data = gin.get_bindings(loop.RunConfig)["data"]
+    assert data.mixture_or_task_name == "distill_gpt35_anl_10k"
