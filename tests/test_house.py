@@ -28,7 +28,6 @@ TESTED_TOGETHER = {
     ],
     "fsa_jax/data/test_batches.py": [
         "fsa_jax/data/example_order",
-        "fsa_jax/data/prefetch",
         "fsa_jax/data/providers",
         "fsa_jax/data/token_table",
     ],
@@ -72,67 +71,38 @@ TESTED_TOGETHER = {
         "fsa_jax/opinions/readers/quads",
         "fsa_jax/opinions/readers/source",
     ],
-    "fsa_jax/opinions/scoring/test_files.py": [
-        "fsa_jax/opinions/scoring/predictions",
-        "fsa_jax/opinions/scoring/significance",
-        "fsa_jax/opinions/scoring/soft",
-    ],
-    "fsa_jax/opinions/scoring/test_sources.py": [
-        "fsa_jax/runtime/row_files",
-    ],
     "fsa_jax/opinions/test_units.py": [
-        "fsa_jax/opinions/data_sets",
         "fsa_jax/opinions/sentences",
-    ],
-    "fsa_jax/runtime/test_hosts.py": [
-        "fsa_jax/runtime/exits",
     ],
     "fsa_jax/student/test_predict.py": [
         "fsa_jax/student/load",
     ],
     "fsa_jax/training/test_loop.py": [
-        "fsa_jax/runtime/preemption",
         "fsa_jax/training/config",
         "fsa_jax/training/evaluator",
         "fsa_jax/training/hooks",
         "fsa_jax/training/restore",
     ],
-    "fsa_jax/training/test_train_step.py": [
-        "fsa_jax/model/partitioning",
-    ],
     "generation/corpus/test_build.py": [
         "generation/commands/corpora",
-        "generation/corpus/examples",
-        "generation/corpus/export",
-        "generation/corpus/from_ledgers",
-        "generation/corpus/stats",
-        "generation/corpus/tfds_files",
     ],
     "generation/evaluation/test_human.py": [
         "generation/commands/judging",
-        "generation/evaluation/agreement",
         "generation/evaluation/annotations",
         "generation/evaluation/human_report",
     ],
     "generation/lexicon/test_analysis.py": [
         "generation/lexicon/knowledge",
-        "generation/lexicon/writing",
-        "generation/teachers/lexicon",
     ],
     "generation/reviews/test_collecting.py": [
         "generation/commands/dumps",
-        "generation/reviews/cleaning",
         "generation/reviews/from_dumps",
-    ],
-    "generation/teachers/services/test_dialect.py": [
-        "generation/teachers/presets",
     ],
     "generation/teachers/services/test_openai_batch.py": [
         "generation/teachers/services/batch_journal",
     ],
     "generation/teachers/services/test_openai_chat.py": [
         "generation/foreground",
-        "generation/teachers/services/pacing",
     ],
     "generation/teachers/test_vllm_engine.py": [
         "generation/teachers/base",
@@ -140,7 +110,6 @@ TESTED_TOGETHER = {
     ],
     "generation/test_progress.py": [
         "generation/commands/flags",
-        "generation/commands/printing",
         "generation/commands/teaching",
         "generation/display",
     ],
@@ -150,11 +119,9 @@ TESTED_TOGETHER = {
     "generation/world/test_sample.py": [
         "generation/records",
         "generation/world/fsa_json",
-        "generation/world/instructions",
         "generation/world/quads",
         "generation/world/reviews",
         "generation/world/sentences",
-        "generation/world/vocabulary",
     ],
     "scripts/benchmarks/test_run.py": [
         "scripts/benchmarks/decoding",
@@ -173,14 +140,7 @@ TESTED_TOGETHER = {
         "tasks/builders/fsa_benchmark/fsa_benchmark",
     ],
     "tasks/test_reviews.py": [
-        "fsa_jax/opinions/categories",
         "tasks/instructions",
-    ],
-    "tasks/test_seqio_checks.py": [
-        "tasks/registry",
-    ],
-    "tasks/test_vocabulary.py": [
-        "fsa_jax/runtime/locations",
     ],
     "tasks/test_zero_shot.py": [
         "tasks/features",

@@ -167,21 +167,6 @@ def test_rows_that_devices_cannot_share_are_refused():
         train_step.check_batch_size(24, partitioning.make_mesh(), micro_batches=2)
 
 
-def test_mesh_that_does_not_divide_is_refused():
-    with pytest.raises(ValueError, match="MODEL_PARALLEL 3"):
-        partitioning.make_mesh(3)
-
-
-def test_rules_that_match_nothing_and_axes_without_rule_are_refused():
-    mesh = partitioning.make_mesh()
-    boxed = jax.eval_shape(lambda: network.init_params(CONFIG, jax.random.key(0)))
-    rules = partitioning.axis_rules()
-    with pytest.raises(ValueError, match="'experts' matches no parameter"):
-        partitioning.state_shardings(boxed, mesh, (*rules, ("experts", "data")))
-    with pytest.raises(ValueError, match="no axis rule for 'mlp'"):
-        partitioning.state_shardings(boxed, mesh, tuple(r for r in rules if r[0] != "mlp"))
-
-
 def test_vocabulary_that_the_model_axis_does_not_divide_is_refused():
     config = dataclasses.replace(CONFIG, vocab_size=63)
     with pytest.raises(ValueError, match="vocab has 63 entries"):

@@ -1,10 +1,8 @@
 """Scoring of prediction files: every number against slow and independent counting."""
 
 import collections
-import itertools
 import json
 import random
-import re
 
 import numpy as np
 import pytest
@@ -12,17 +10,12 @@ import pytest
 from fsa_jax.opinions.scoring.counts import COLUMNS, metrics
 from fsa_jax.opinions.scoring.files import (
     compare,
-    f1_columns,
-    f1_of_sums,
     score_file,
     score_paths,
     summarize,
 )
-from fsa_jax.opinions.scoring.predictions import kind_of, read_predictions
 from fsa_jax.opinions.scoring.rows import prediction_row, score
-from fsa_jax.opinions.scoring.significance import _distinct, bootstrap_interval, paired_test
-from fsa_jax.opinions.scoring.soft import similarity, soft_matches
-from fsa_jax.opinions.units import ASA, QUAD, TSA, linearize
+from fsa_jax.opinions.units import TSA, linearize
 
 WORDS = ["wine", "wine list", "house wine", "food", "staff", "bar"]
 POLARITIES = ["positive", "negative", "neutral"]
@@ -149,59 +142,6 @@ def test_long_rows_count_as_short_ones(tmp_path):
     assert sums[COLUMNS.index("matches")] == 60
 
 
-def best_soft(parsed, gold, kind):
-    """The best one-to-one pairing by trying all."""
-    if len(parsed) > len(gold):
-        parsed, gold = gold, parsed
-    best = 0.0
-    for order in itertools.permutations(range(len(gold)), len(parsed)):
-        total = sum(
-            similarity(a, gold[j], kind)
-            for a, j in zip(parsed, order, strict=True)
-            if a[-1] == gold[j][-1]
-        )
-        best = max(best, total)
-    return best
-
-
-def test_soft_matches_are_close_to_the_best_pairing():
-    draw = random.Random(7)
-    gap = 0.0
-    for _ in range(300):
-        parsed, gold = (
-            [(draw.choice(WORDS), draw.choice(POLARITIES)) for _ in range(draw.randrange(5))]
-            for _ in range(2)
-        )
-        found, best = soft_matches(parsed, gold, TSA), best_soft(parsed, gold, TSA)
-        assert 0 <= found <= best + 1e-9
-        assert best <= min(len(parsed), len(gold)) + 1e-9
-        gap = max(gap, best - found)
-    assert gap < 0.5
-
-
-@pytest.mark.parametrize(
-    ("kind", "a", "b", "value"),
-    [
-        (TSA, ("wine list", "x"), ("wine list", "x"), 1),
-        (TSA, ("wine list", "x"), ("the wine list", "x"), 0.8),
-        (TSA, ("Wine", "x"), ("wine", "x"), 1),
-        (TSA, ("wine", "x"), ("food", "x"), 0),
-        (ASA, ("food quality", "x"), ("food prices", "x"), 0.5),
-        (ASA, ("food quality", "x"), ("drinks quality", "x"), 0),
-        (
-            QUAD,
-            ("food quality", "wine list", "NULL", "x"),
-            ("food prices", "wine", "NULL", "x"),
-            1 / 3,
-        ),
-        (QUAD, ("food quality", "wine", "NULL", "x"), ("food quality", "wine", "good", "x"), 0),
-    ],
-)
-def test_how_similar_units_are(kind, a, b, value):
-    assert similarity(a, b, kind) == pytest.approx(value)
-    assert similarity(b, a, kind) == pytest.approx(value)
-
-
 def test_seeds_are_averaged(tmp_path):
     files = [write(tmp_path / f"{seed}.jsonl", make_rows(seed, 200)) for seed in range(4)]
     (seeds,) = score_paths([tmp_path]).values()
@@ -235,60 +175,6 @@ def test_splits_are_no_seeds_and_only_the_last_step_counts(tmp_path):
         score_paths([tmp_path / "a" / "tsa_probe-test-metrics.jsonl"])
 
 
-def test_intervals_are_those_of_drawing_sentences_one_by_one(tmp_path):
-    counts = f1_columns(score_file(write(tmp_path / "a", make_rows(0, 300))).counts)
-    found = bootstrap_interval(counts, f1_of_sums, draws=2000)
-    generator = np.random.default_rng(1)
-    drawn = [
-        f1_of_sums(counts[generator.integers(0, 300, 300)].sum(axis=0)[None])[0]
-        for _ in range(2000)
-    ]
-    assert found == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.4)
-    assert bootstrap_interval(counts, f1_of_sums) == bootstrap_interval(counts, f1_of_sums)
-
-
-def test_distinct_rows_are_found_by_either_way():
-    generator = np.random.default_rng(0)
-    for counts in (
-        generator.integers(-3, 4, (500, 4)).astype(float),
-        generator.integers(0, 2**40, (50, 4)).repeat(3, axis=0).astype(float),
-        generator.integers(0, 3, (500, 2)) / 2,
-    ):
-        rows, weights = _distinct(counts)
-        expected, times = np.unique(counts, axis=0, return_counts=True)
-        np.testing.assert_array_equal(rows, expected)
-        np.testing.assert_array_equal(weights, times)
-
-
-def test_the_paired_test_tells_systems_apart(tmp_path):
-    def scored(name, seed):
-        return score_file(write(tmp_path / name, make_rows(seed, 150)))
-
-    draw = random.Random(0)
-    good = make_rows(0, 400, 1.0)
-    bad = [
-        prediction_row(
-            "tsa_probe", TSA, "" if draw.random() < 0.3 else r["raw"], r["gold"], TEXT, id=r["id"]
-        )
-        for r in good
-    ]
-    first = score_file(write(tmp_path / "good", good))
-    second = score_file(write(tmp_path / "bad", bad[::-1]))
-    difference, probability = compare([first], [second])
-    expected = metrics(first.sums())["f1"] - metrics(second.sums())["f1"]
-    assert difference == pytest.approx(expected)
-    assert probability < 0.001
-    assert compare([second], [first])[0] == pytest.approx(-expected)
-    same, probability = compare([first], [first])
-    assert (same, probability) == (0, 1)
-    # Under the null, p is spread evenly: two systems of one skill differ significantly only rarely.
-    small = 0
-    for seed in range(20):
-        a, b = (f1_columns(scored("a", s).counts) for s in (seed, seed + 100))
-        small += paired_test(a, b, f1_of_sums, draws=400)[1] < 0.05
-    assert small <= 4
-
-
 def test_an_empty_sub_set_has_no_scores(tmp_path):
     rows = [row | {"hard": False, "implicit": None} for row in make_rows(0, 20)]
     scored = score_file(write(tmp_path / "a", rows))
@@ -319,25 +205,6 @@ def test_misses_are_written_with_their_reasons(tmp_path):
     assert {row["id"]: row["reason"] for row in wrong}.items() <= {
         row["id"]: row["reason"] for row in misses
     }.items()
-
-
-def test_rows_of_llms_and_of_t5x_are_read(tmp_path):
-    base = {"id": "1", "task": "tsa_rest14", "gold": [["wine list", "positive"]], "text": TEXT}
-    forms = [
-        base | {"parsed": [["wine list", "positive"]]},
-        base | {"parsed": None, "raw": "Here: [('wine list', 'positive')]"},
-        base | {"raw": "[['wine list', 'Positive']] as asked"},
-        base | {"raw": "wine list | positive"},
-        {
-            "input": "x",
-            "prediction": base | {"parsed": [{"target": "wine list", "polarity": "positive"}]},
-        },
-    ]
-    for form in forms:
-        scored = score_file(write(tmp_path / "a", [form]))
-        assert metrics(scored.sums())["f1"] == metrics(scored.sums())["strict_f1"] == 100
-    failed = score_file(write(tmp_path / "a", [base | {"raw": "[('wine list',"}]))
-    assert metrics(failed.sums())["parse_failure_rate"] == 100
 
 
 @pytest.mark.parametrize("task", ["tsc_rest14", "asc_rest16"])
@@ -375,59 +242,3 @@ def test_the_substring_rule_is_applied_to_llms(tmp_path):
         assert found["strict_precision"] == 50
         unknown = score_file(write(tmp_path / "a", [base | answer]))
         assert metrics(unknown.sums())["precision"] == 50
-
-
-def test_what_is_no_prediction_is_named(tmp_path):
-    good = json.dumps(make_rows(0, 1)[0])
-    for line, complaint in (
-        ("{", "Expecting property name"),
-        ('{"task": "tsa_probe", "parsed": []}', "'gold' is missing"),
-        ('{"task": "unknown", "gold": []}', "say --kind"),
-        ('{"task": "tsa_probe", "gold": [["a"]], "parsed": []}', "is no target, polarity"),
-        ('{"task": "tsa_probe", "gold": [{"target": "a"}], "parsed": []}', "polarity"),
-        ("[]", "an object is expected, not list"),
-        ('{"task": "tsa_probe", "gold": null}', "gold is null, a list is expected"),
-        ('{"task": "tsa_probe", "gold": [], "parsed": "a | b"}', 'parsed is "a | b", a list'),
-        ('{"task": "tsa_probe", "gold": [], "parsed": [], "unparsed": 3}', "unparsed is 3, a list"),
-        (
-            '{"task": "tsa_probe", "gold": [], "parsed": [], "reference": [["a"]]}',
-            "is no target, pol",
-        ),
-        ('{"task": "tsa_probe", "gold": [], "parsed": [], "hard": "yes"}', "true, false or null"),
-        (
-            '{"task": "tsa_probe", "gold": [{"target": null, "polarity": "a"}], "parsed": []}',
-            "without",
-        ),
-        ('{"task": "tsa_other", "gold": []}', "rows of tsa_probe and tsa_other"),
-    ):
-        path = tmp_path / "a"
-        path.write_text(f"{line}\n" if "unknown" in line else f"{good}\n{line}\n")
-        number = 1 if "unknown" in line else 2
-        with pytest.raises(
-            ValueError, match=f"a:{number}: no prediction row.*{re.escape(complaint)}"
-        ):
-            list(read_predictions(path))
-    (tmp_path / "a").write_text("\n")
-    with pytest.raises(ValueError, match="has no prediction rows"):
-        score_file(tmp_path / "a")
-    (tmp_path / "a").write_text('{"id": "1", "text": "Fine .", "opinions": []}\n')
-    with pytest.raises(ValueError, match=r"a:1: .*'task' is missing; it looks like opinions"):
-        score_file(tmp_path / "a")
-    with pytest.raises(FileNotFoundError, match="no prediction file and no folder"):
-        score_paths([tmp_path / "nowhere"])
-
-
-@pytest.mark.parametrize(
-    ("task", "unit", "kind"),
-    [
-        ("tsa_rest14_p25", None, TSA),
-        ("acos_laptop16", None, QUAD),
-        ("instructabsa_asa_rest16", None, ASA),
-        ("mine", {"category": "a", "polarity": "b"}, ASA),
-        ("mine", {"target": "a", "polarity": "b", "start": 1}, TSA),
-        ("mine", ["a", "b", "c", "d"], QUAD),
-        ("mine", ["a", "b"], None),
-    ],
-)
-def test_tasks_say_what_they_ask_for(task, unit, kind):
-    assert kind_of(task, unit) == kind

@@ -1,0 +1,128 @@
+"""Prediction rows of students, LLMs and T5X are read, and what is none is named."""
+
+import json
+import random
+import re
+
+import pytest
+
+from fsa_jax.opinions.scoring.counts import metrics
+from fsa_jax.opinions.scoring.files import (
+    score_file,
+    score_paths,
+)
+from fsa_jax.opinions.scoring.predictions import kind_of, read_predictions
+from fsa_jax.opinions.scoring.rows import prediction_row
+from fsa_jax.opinions.units import ASA, QUAD, TSA, linearize
+
+WORDS = ["wine", "wine list", "house wine", "food", "staff", "bar"]
+
+
+POLARITIES = ["positive", "negative", "neutral"]
+
+
+TEXT = "the wine list , house wine , food , staff and bar"
+
+
+def make_rows(seed, count, skill=0.6):
+    draw = random.Random(seed)
+    rows = []
+    for number in range(count):
+        units = lambda n: [  # noqa: E731
+            {
+                "target": draw.choice(WORDS),
+                "polarity": draw.choice(POLARITIES),
+                "start": 0,
+                "end": 1,
+            }
+            for _ in range(draw.randrange(n))
+        ]
+        gold = units(5)
+        predicted = [unit for unit in gold if draw.random() < skill] + units(3)
+        if predicted and draw.random() < 0.2:
+            predicted += [predicted[0]] * 2
+        output = linearize(predicted, TSA) + draw.choice(["", "", "", " ; what ?"])
+        flags = {name: draw.choice([True, False]) for name in ("multiple", "hard")}
+        flags["implicit"] = draw.choice([True, False, None])
+        rows.append(prediction_row("tsa_probe", TSA, output, gold, TEXT, id=str(number), **flags))
+    return rows
+
+
+def write(path, rows):
+    path.write_text("\n".join(json.dumps(row) for row in rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_rows_of_llms_and_of_t5x_are_read(tmp_path):
+    base = {"id": "1", "task": "tsa_rest14", "gold": [["wine list", "positive"]], "text": TEXT}
+    forms = [
+        base | {"parsed": [["wine list", "positive"]]},
+        base | {"parsed": None, "raw": "Here: [('wine list', 'positive')]"},
+        base | {"raw": "[['wine list', 'Positive']] as asked"},
+        base | {"raw": "wine list | positive"},
+        {
+            "input": "x",
+            "prediction": base | {"parsed": [{"target": "wine list", "polarity": "positive"}]},
+        },
+    ]
+    for form in forms:
+        scored = score_file(write(tmp_path / "a", [form]))
+        assert metrics(scored.sums())["f1"] == metrics(scored.sums())["strict_f1"] == 100
+    failed = score_file(write(tmp_path / "a", [base | {"raw": "[('wine list',"}]))
+    assert metrics(failed.sums())["parse_failure_rate"] == 100
+
+
+def test_what_is_no_prediction_is_named(tmp_path):
+    good = json.dumps(make_rows(0, 1)[0])
+    for line, complaint in (
+        ("{", "Expecting property name"),
+        ('{"task": "tsa_probe", "parsed": []}', "'gold' is missing"),
+        ('{"task": "unknown", "gold": []}', "say --kind"),
+        ('{"task": "tsa_probe", "gold": [["a"]], "parsed": []}', "is no target, polarity"),
+        ('{"task": "tsa_probe", "gold": [{"target": "a"}], "parsed": []}', "polarity"),
+        ("[]", "an object is expected, not list"),
+        ('{"task": "tsa_probe", "gold": null}', "gold is null, a list is expected"),
+        ('{"task": "tsa_probe", "gold": [], "parsed": "a | b"}', 'parsed is "a | b", a list'),
+        ('{"task": "tsa_probe", "gold": [], "parsed": [], "unparsed": 3}', "unparsed is 3, a list"),
+        (
+            '{"task": "tsa_probe", "gold": [], "parsed": [], "reference": [["a"]]}',
+            "is no target, pol",
+        ),
+        ('{"task": "tsa_probe", "gold": [], "parsed": [], "hard": "yes"}', "true, false or null"),
+        (
+            '{"task": "tsa_probe", "gold": [{"target": null, "polarity": "a"}], "parsed": []}',
+            "without",
+        ),
+        ('{"task": "tsa_other", "gold": []}', "rows of tsa_probe and tsa_other"),
+    ):
+        path = tmp_path / "a"
+        path.write_text(f"{line}\n" if "unknown" in line else f"{good}\n{line}\n")
+        number = 1 if "unknown" in line else 2
+        with pytest.raises(
+            ValueError, match=f"a:{number}: no prediction row.*{re.escape(complaint)}"
+        ):
+            list(read_predictions(path))
+    (tmp_path / "a").write_text("\n")
+    with pytest.raises(ValueError, match="has no prediction rows"):
+        score_file(tmp_path / "a")
+    (tmp_path / "a").write_text('{"id": "1", "text": "Fine .", "opinions": []}\n')
+    with pytest.raises(ValueError, match=r"a:1: .*'task' is missing; it looks like opinions"):
+        score_file(tmp_path / "a")
+    with pytest.raises(FileNotFoundError, match="no prediction file and no folder"):
+        score_paths([tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize(
+    ("task", "unit", "kind"),
+    [
+        ("tsa_rest14_p25", None, TSA),
+        ("acos_laptop16", None, QUAD),
+        ("instructabsa_asa_rest16", None, ASA),
+        ("mine", {"category": "a", "polarity": "b"}, ASA),
+        ("mine", {"target": "a", "polarity": "b", "start": 1}, TSA),
+        ("mine", ["a", "b", "c", "d"], QUAD),
+        ("mine", ["a", "b"], None),
+    ],
+)
+def test_tasks_say_what_they_ask_for(task, unit, kind):
+    assert kind_of(task, unit) == kind
