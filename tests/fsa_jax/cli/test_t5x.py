@@ -20,6 +20,7 @@ from gin import config_parser
 
 from fsa_jax.cli import t5x_settings
 from fsa_jax.model import network, partitioning
+from fsa_jax.runtime.run_directory import RunDirectory
 from fsa_jax.training import checkpoints, optimizers, schedules, train_step
 
 REASON = "T5X is not importable: put its source, airio's and jestimator's on PYTHONPATH"
@@ -422,7 +423,7 @@ def test_t5x_resumes_the_whole_state_of_the_built_in_engine(world, program, tmp_
     state = compiled.init(jax.random.key(0))
     for batch in batches(2):
         state, _ = compiled.step(state, batch, jax.random.key(1))
-    run = checkpoints.Checkpoints(str(tmp_path / "ours"), tiny, compiled.abstract)
+    run = checkpoints.Checkpoints(RunDirectory(tmp_path / "ours"), tiny, compiled.abstract)
     run.save(state, {"position": 2}, None)
     run.close()
     log = run_t5x(
@@ -480,6 +481,9 @@ def test_t5x_tunes_scores_and_answers(world, distilled):
     assert {"id", "task", "raw", "parsed"} <= json.loads(rows[0])["prediction"].keys()
 
     # The same through our own command, which finds the gin files and quotes the words.
+    # Folders that Python takes for packages do not get in the way.
+    for name in ("runs", "models"):
+        (distilled / name).mkdir()
     run(
         world,
         distilled,
