@@ -1,7 +1,7 @@
 """Everything there is to learn: importing this package registers its SeqIO tasks and mixtures.
 
-No file is read at import. Where the data lies is said by `FSA_DATA_DIR`, the vocabulary by
-`FSA_VOCABULARY`, both read at first use.
+No file is read at import. Where the data lies is said by ``FSA_DATA_DIR``, the vocabulary by
+``FSA_VOCABULARY``, both read at first use.
 """
 
 from tasks.distillation import distill

@@ -1,7 +1,7 @@
 """Any mixture of the corpus, by configuration alone: any teacher, prompts, domains and size.
 
-A teacher is a name that was given to `fsa generate --teacher`, a prompt the name in a prompt file
-(`fsa generate --prompt my.yaml`); `fsa corpus build` makes their folders. In gin:
+A teacher is a name that was given to ``fsa generate --teacher``, a prompt the name in a prompt file
+(``fsa generate --prompt my.yaml``); ``fsa corpus build`` makes their folders. In gin:
 
     MIXTURE_OR_TASK_NAME = @tasks.distill()
     tasks.distill.teacher = 'mine'
@@ -31,14 +31,15 @@ def distill(
 ) -> str:
     """Registers a mixture of the corpus, unless there is one already; for gin and notebooks.
 
-    Nothing is read. A mixture that has a registered name (`distill_gpt35_anl_rw_10k`) is that one.
+    Nothing is read. A mixture that has a registered name (``distill_gpt35_anl_rw_10k``) is that
+    one.
 
     Args:
         teacher: Who wrote: any name that a corpus was made under.
-        prompts: What was asked: `anl`, `rw`, an ablation of `anl`
-            (`anl_without_reasoning`, `anl_without_labels`), or the name of a prompt of your own.
-        domains: restaurant, laptop, or both.
-        reviews: How many reviews to draw over all domains, the held-out ones included; `None` for
+        prompts: What was asked: ``anl``, ``rw``, an ablation of ``anl`` (``anl_without_reasoning``,
+            ``anl_without_labels``), or the name of a prompt of your own.
+        domains: Restaurant, laptop, or both.
+        reviews: How many reviews to draw over all domains, the held-out ones included; ``None`` for
             all.
 
     Returns:

@@ -116,7 +116,7 @@ def preprocessors(lengths: Mapping[str, int] | None = None) -> list[Callable[...
     """Returns the steps from text to tokens: tokenize, (offline cache), trim, end of sequence.
 
     Args:
-        lengths: Maximal lengths in tokens by feature, end of sequence included; `None` for none.
+        lengths: Maximal lengths in tokens by feature, end of sequence included; ``None`` for none.
     """
     return [
         seqio.preprocessors.tokenize,

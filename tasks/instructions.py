@@ -1,9 +1,9 @@
 """The baselines that follow instructions: general distillation and InstructABSA.
 
 General distillation learns any set of instructions and answers, read from the files
-`$FSA_DATA_DIR/instructions/*.json` and `*.jsonl`: lists or lines of `{instruction, input, output}`,
-of `{instruction, instances: [{input, output}]}`, of `{instruction, response}` or of
-`{prompt, completion}`. InstructABSA asks for the benchmark's targets with a definition and six
+``$FSA_DATA_DIR/instructions/*.json`` and ``*.jsonl``: lists or lines of ``{instruction, input,
+output}``, of ``{instruction, instances: [{input, output}]}``, of ``{instruction, response}`` or of
+``{prompt, completion}``. InstructABSA asks for the benchmark's targets with a definition and six
 examples before the sentence, in the form that Tk-Instruct checkpoints were trained on.
 """
 

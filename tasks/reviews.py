@@ -1,9 +1,9 @@
 """The baselines that learn from reviews alone: DAPT (span corruption) and rating prediction.
 
-Both read `$FSA_DATA_DIR/reviews.jsonl`, the file that `fsa reviews` writes: one review a line,
-`review_id, domain, rating, text, source`. The reviews that distillation holds out are held out here
-too, and a name that ends with a number of reviews draws the same ones
-(`fsa_jax.opinions.corpus`).
+Both read ``$FSA_DATA_DIR/reviews.jsonl``, the file that ``fsa reviews`` writes: one review a line,
+``review_id, domain, rating, text, source``. The reviews that distillation holds out are held out
+here too, and a name that ends with a number of reviews draws the same ones
+(``fsa_jax.opinions.corpus``).
 """
 
 import array
@@ -53,8 +53,8 @@ class ReviewsSource(OneShardSource):
     """The reviews of one domain, read line by line at each pass.
 
     Args:
-        domain: restaurant or laptop.
-        reviews: How many to draw, the held-out ones included; `None` for all.
+        domain: Restaurant or laptop.
+        reviews: How many to draw, the held-out ones included; ``None`` for all.
     """
 
     def __init__(self, domain: str, reviews: int | None = None):
@@ -193,7 +193,7 @@ def _rating_example(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def _chunks(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Cuts reviews into runs of at most `CHUNK_TOKENS` tokens."""
+    """Cuts reviews into runs of at most ``CHUNK_TOKENS`` tokens."""
 
     def cut(example: Mapping[str, tf.Tensor]) -> tf.data.Dataset:
         tokens = tf.cast(VOCABULARY.encode_tf(example["text"]), tf.int32)
@@ -206,11 +206,11 @@ def span_corruption(dataset: tf.data.Dataset) -> tf.data.Dataset:
     """T5's denoising: 15% of the tokens in spans of 3 on average become sentinels.
 
     Args:
-        dataset: Examples with `tokens`, shape (length,), int32.
+        dataset: Examples with ``tokens``, shape (length,), int32.
 
     Returns:
-        Examples with `inputs` (the rest, one sentinel for each span) and `targets` (each sentinel
-        with its span behind it), both without end of sequence.
+        Examples with ``inputs`` (the rest, one sentinel for each span) and ``targets`` (each
+        sentinel with its span behind it), both without end of sequence.
     """
 
     @seqio.map_over_dataset(num_seeds=2)

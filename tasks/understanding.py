@@ -1,10 +1,10 @@
 """The sentiment understanding corpus as SeqIO tasks and mixtures.
 
-A corpus is one folder for each teacher, prompt and domain, written by `fsa corpus` as a TFDS tree
-without code: `$FSA_DATA_DIR/understanding/<teacher>_<prompt>_<domain>/1.0.0/`. A task reads one
+A corpus is one folder for each teacher, prompt and domain, written by ``fsa corpus`` as a TFDS tree
+without code: ``$FSA_DATA_DIR/understanding/<teacher>_<prompt>_<domain>/1.0.0/``. A task reads one
 such folder, a mixture several, each at a rate of its number of examples.
 
-Names may end with a number of reviews, drawn as `fsa_jax.opinions.corpus` says: the held-out ones
+Names may end with a number of reviews, drawn as ``fsa_jax.opinions.corpus`` says: the held-out ones
 count, and every prompt and baseline draws the same. A mixture of both domains takes half of its
 reviews from each. Corpora of before have no draw file; of them a size takes the first examples of
 the train split, as it did when they were made.
@@ -52,8 +52,8 @@ class CorpusSource(seqio.TfdsDataSource):
     """The folder of one (teacher, prompt, domain), found at first use.
 
     Args:
-        config: Name of the folder, `<teacher>_<prompt>_<domain>`.
-        reviews: How many reviews to draw, the held-out ones included; `None` for all.
+        config: Name of the folder, ``<teacher>_<prompt>_<domain>``.
+        reviews: How many reviews to draw, the held-out ones included; ``None`` for all.
     """
 
     def __init__(self, config: str, reviews: int | None = None):
@@ -136,7 +136,7 @@ def check_manifest(folder: Path) -> None:
     """Refuses a corpus that names another vocabulary than the one in use.
 
     Args:
-        folder: The folder of the corpus; `manifest.json` lies in it or in its parent.
+        folder: The folder of the corpus; ``manifest.json`` lies in it or in its parent.
 
     Raises:
         ValueError: The digests differ, or the manifest is no JSON object.
@@ -188,7 +188,7 @@ _FOUND: set[str] = set()
 
 
 def register_found() -> None:
-    """Registers the teachers that have a corpus in `$FSA_DATA_DIR`: by their folders, unread."""
+    """Registers the teachers that have a corpus in ``$FSA_DATA_DIR``: by their folders, unread."""
     root = os.environ.get("FSA_DATA_DIR")
     if root:
         for teacher in sorted(teachers_in(Path(root).expanduser()).difference(TEACHERS)):
@@ -199,11 +199,11 @@ def register_found() -> None:
 def register_teacher(teacher: str) -> None:
     """Registers the tasks and mixtures of a teacher.
 
-    Afterwards there are tasks `understanding_<teacher>_<prompt>_<domain>[_<size>]` and mixtures
-    `distill_<teacher>_<prompts>[_<domain>][_<size>]`. Nothing is read.
+    Afterwards there are tasks ``understanding_<teacher>_<prompt>_<domain>[_<size>]`` and mixtures
+    ``distill_<teacher>_<prompts>[_<domain>][_<size>]``. Nothing is read.
 
     Args:
-        teacher: Its name as in the folder names: letters, digits and `_`.
+        teacher: Its name as in the folder names: letters, digits and ``_``.
 
     Raises:
         ValueError: The name is not fit for a task, or already registered.

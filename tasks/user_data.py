@@ -1,7 +1,7 @@
 """The same tasks over a user's own data, by configuration alone.
 
-`fsa benchmark register NAME --kind tsa --train FILE --test FILE` writes
-`$FSA_DATA_DIR/benchmarks/NAME.json`, and the task NAME is there from the next import on. In gin:
+``fsa benchmark register NAME --kind tsa --train FILE --test FILE`` writes
+``$FSA_DATA_DIR/benchmarks/NAME.json``, and the task NAME is there from the next import on. In gin:
 
     MIXTURE_OR_TASK_NAME = @tasks.user_benchmark()
     tasks.user_benchmark.name = 'my_reviews'
@@ -35,10 +35,10 @@ SPLITS = ("train", "validation", "test")
 class Spec:
     """A user's benchmark.
 
-    Args:
-        name: Name of the task: letters, digits and `_`.
-        kind: tsa, asa or quad.
-        files: A file of any known format for each split; `train, validation, test`.
+    Attributes:
+        name: Name of the task: letters, digits and ``_``.
+        kind: Tsa, asa or quad.
+        files: A file of any known format for each split; ``train, validation, test``.
         polarities: The label set.
         categories: The category space in any spelling; empty for any category.
     """
@@ -87,7 +87,7 @@ class Spec:
 
 
 def folder() -> Path | None:
-    """Returns the folder of the registered benchmarks, `None` without `FSA_DATA_DIR`."""
+    """Returns the folder of the registered benchmarks, ``None`` without ``FSA_DATA_DIR``."""
     root = os.environ.get("FSA_DATA_DIR")
     return Path(root).expanduser() / "benchmarks" if root else None
 
@@ -116,7 +116,7 @@ def save_spec(spec: Spec, overwrite: bool = False) -> Path:
 
     Raises:
         FileExistsError: The name is taken.
-        FileNotFoundError: `FSA_DATA_DIR` is unset, or a file is missing.
+        FileNotFoundError: ``FSA_DATA_DIR`` is unset, or a file is missing.
     """
     from fsa_jax.runtime.files import write_json
     from fsa_jax.runtime.locations import data_root
@@ -133,7 +133,7 @@ def save_spec(spec: Spec, overwrite: bool = False) -> Path:
 
 
 def register() -> None:
-    """Registers the tasks in `$FSA_DATA_DIR/benchmarks/`: by their file names, unread."""
+    """Registers the tasks in ``$FSA_DATA_DIR/benchmarks/``: by their file names, unread."""
     place = folder()
     if place is None or not place.is_dir():
         return
@@ -164,8 +164,8 @@ def user_benchmark(
     """Registers a user's benchmark as a task, for gin and notebooks.
 
     Args:
-        name: Name of the task: letters, digits and `_`.
-        kind: tsa, asa or quad.
+        name: Name of the task: letters, digits and ``_``.
+        kind: Tsa, asa or quad.
         train: File of the train split, of any known format.
         validation: File of the validation split.
         test: File of the test split.

@@ -1,11 +1,11 @@
 """T5's SentencePiece vocabulary with one piece more: the newline.
 
-T5's vocabulary has no newline, and the teachers' analyses are made of lines. The piece `▁[NL]`
-follows the 100 sentinels, so `[NL]` gets the id `pieces + 100` (32100 for T5's own 32,000 pieces)
-and the first sentinel stays at 32099. Text goes in with every newline replaced by ` [NL] ` and
-comes back with the blanks around the mark removed.
+T5's vocabulary has no newline, and the teachers' analyses are made of lines. The piece ``▁[NL]``
+follows the 100 sentinels, so ``[NL]`` gets the id ``pieces + 100`` (32100 for T5's own 32,000
+pieces) and the first sentinel stays at 32099. Text goes in with every newline replaced by `` [NL]
+`` and comes back with the blanks around the mark removed.
 
-The model file is named by `FSA_VOCABULARY` and read at first use: importing this module reads
+The model file is named by ``FSA_VOCABULARY`` and read at first use: importing this module reads
 nothing.
 """
 
@@ -40,9 +40,9 @@ class NewlineVocabulary(seqio.SentencePieceVocabulary):
     """A SentencePiece vocabulary with 100 sentinels and a newline piece, loaded at first use.
 
     Args:
-        path: Path or URL (`gs://`, `https://`, `http://`) of a SentencePiece model. `None` means
-            the value of `FSA_VOCABULARY` at the moment of use, and T5's own vocabulary where that
-            is unset.
+        path: Path or URL (``gs://``, ``https://``, ``http://``) of a SentencePiece model. ``None``
+            means the value of ``FSA_VOCABULARY`` at the moment of use, and T5's own vocabulary
+            where that is unset.
 
     Raises:
         FileNotFoundError: (at first use) the model cannot be had.
@@ -69,7 +69,7 @@ class NewlineVocabulary(seqio.SentencePieceVocabulary):
         return int(self.vocab_size) - 1
 
     def sentinel_id(self, index: int) -> int:
-        """Returns the id of `<extra_id_{index}>`; 32099 for the first in T5's own vocabulary."""
+        """Returns the id of ``<extra_id_{index}>``; 32099 for the first in T5's own vocabulary."""
         if not 0 <= index < SENTINELS:
             raise ValueError(f"sentinel {index}: there are {SENTINELS}, numbered from 0")
         return self.newline_id - 1 - index
@@ -104,10 +104,10 @@ class NewlineVocabulary(seqio.SentencePieceVocabulary):
 
 
 def get_vocabulary(path: str | None = None) -> NewlineVocabulary:
-    """Returns the vocabulary of all tasks; for the gin macro `VOCABULARY`.
+    """Returns the vocabulary of all tasks; for the gin macro ``VOCABULARY``.
 
     Args:
-        path: Path or URL of a SentencePiece model; `None` for `FSA_VOCABULARY`.
+        path: Path or URL of a SentencePiece model; ``None`` for ``FSA_VOCABULARY``.
     """
     return NewlineVocabulary(path)
 

@@ -2,17 +2,17 @@
 
 Targeted (TSC) and aspect-level (ASC) sentiment classification ask for the polarity of one gold
 target or category of a sentence. Each such question becomes one example for each label word, with
-the word as its target; the model scores the targets (SeqIO's *score* metrics), and the word
-with the highest score is the answer. Examples carry `group` (which pair they belong to),
-`label_words` (JSON), `label_index`, `correct_index`, `gold` (the pair's one unit, JSON), and the
-sentence's flags.
+the word as its target; the model scores the targets (SeqIO's *score* metrics), and the word with
+the highest score is the answer. Examples carry ``group`` (which pair they belong to),
+``label_words`` (JSON), ``label_index``, ``correct_index``, ``gold`` (the pair's one unit, JSON),
+and the sentence's flags.
 
 Students have learnt the newline as a piece of its own, and read the question in lines
-(`tsc_rest14`). Weights that have not (T5, Flan-T5, Tk-Instruct) are asked by `tsc_rest14_t5`, in
-which newlines are blanks, as in T5's own tokenizer.
+(``tsc_rest14``). Weights that have not (T5, Flan-T5, Tk-Instruct) are asked by ``tsc_rest14_t5``,
+in which newlines are blanks, as in T5's own tokenizer.
 
-The metric, `Accuracy`, also makes the prediction rows of the answers, one for each pair. `fsa
-score` reads them as those of any task: an answer is one predicted unit against one gold unit, so
+The metric, ``Accuracy``, also makes the prediction rows of the answers, one for each pair. ``fsa
+score`` reads them as those of any task: an answer is one predicted unit against one gold unit, so
 the F1 of such a file is its accuracy.
 """
 
@@ -50,7 +50,7 @@ def read_rows(split: str, task: str, newlines: bool = True) -> Rows:
 
     Args:
         split: Name of the split.
-        task: One of `CLASSIFICATIONS`.
+        task: One of ``CLASSIFICATIONS``.
         newlines: Whether the question stands in lines; in one of its own if not.
     """
     labels = CLASSIFICATIONS[task].labels
@@ -87,12 +87,12 @@ def choose(targets: Sequence[Target], scores: Sequence[float]) -> list[Target]:
     """Picks the most probable label of each group; the first one of equals.
 
     Args:
-        targets: Examples as of `postprocess`.
+        targets: Examples as of ``postprocess``.
         scores: Log probability of each example's label word.
 
     Returns:
-        One of the group's examples each, with `chosen_index` and `label_scores` (by label word), in
-        the order of the groups.
+        One of the group's examples each, with ``chosen_index`` and ``label_scores`` (by label
+        word), in the order of the groups.
     """
     groups: defaultdict[int, dict[int, tuple[float, Target]]] = defaultdict(dict)
     for target, score in zip(targets, scores, strict=True):
@@ -123,7 +123,7 @@ class Accuracy:
         """Returns the accuracy in percent, on all and on the sub-sets.
 
         Args:
-            targets: Examples as of `postprocess`.
+            targets: Examples as of ``postprocess``.
             scores: Log probability of each example's label word.
         """
         answers = choose(targets, scores)
@@ -135,10 +135,10 @@ class Accuracy:
         return metrics
 
     def prediction_rows(self, targets: Sequence[Target], scores: Sequence[float]) -> list[Row]:
-        """Returns a prediction row for each question, with `label_scores` besides.
+        """Returns a prediction row for each question, with ``label_scores`` besides.
 
         Args:
-            targets: Examples as of `postprocess`.
+            targets: Examples as of ``postprocess``.
             scores: Log probability of each example's label word.
         """
         return [self._row(answer) for answer in choose(targets, scores)]

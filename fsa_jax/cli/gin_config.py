@@ -35,7 +35,7 @@ def read_flags(arguments: Iterable[str]) -> list[str]:
     """Turns ``--gin.NAME=VALUE`` flags into gin bindings; bare words need no inner quotes.
 
     Raises:
-      ValueError: An argument of another form.
+        ValueError: An argument of another form.
     """
     bindings = []
     for argument in arguments:
@@ -51,8 +51,8 @@ def quoted(value: str, is_path: bool = False) -> str:
     """Returns a value as gin reads it: literals and references as they are, other text quoted.
 
     Args:
-      value: What stands behind the ``=`` of a flag.
-      is_path: Take numbers, too, for text.
+        value: What stands behind the ``=`` of a flag.
+        is_path: Take numbers, too, for text.
     """
     if re.fullmatch(r"[@%][\w./()]+", value):
         return value
@@ -70,10 +70,10 @@ class Configuration:
     """Files and bindings that belong together and have been checked.
 
     Attributes:
-      files: Paths of the gin files; later ones win.
-      bindings: ``NAME = VALUE`` lines, which win over files.
-      folders: Where includes are found.
-      macros: What they set.
+        files: Paths of the gin files; later ones win.
+        bindings: ``NAME = VALUE`` lines, which win over files.
+        folders: Where includes are found.
+        macros: What they set.
     """
 
     files: list[pathlib.Path]
@@ -88,15 +88,15 @@ def read(
     """Finds files and settles what they and the bindings say, without running anything.
 
     Args:
-      files: Gin files, later ones win.
-      bindings: ``NAME = VALUE`` lines, which win over files.
-      search_paths: Folders to find files and includes in, the first first; relative ones are taken
-        from here, else from the project's gin files. Those come last in any case.
+        files: Gin files, later ones win.
+        bindings: ``NAME = VALUE`` lines, which win over files.
+        search_paths: Folders to find files and includes in, the first first; relative ones are
+            taken from here, else from the project's gin files. Those come last in any case.
 
     Raises:
-      FileNotFoundError: A file that is in no folder.
-      ValueError: A macro that nothing reads, a required one that is missing, or two that say the
-        same thing.
+        FileNotFoundError: A file that is in no folder.
+        ValueError: A macro that nothing reads, a required one that is missing, or two that say the
+            same thing.
     """
     folders = search_folders(search_paths)
     paths = [find_file(name, folders) for name in files]
@@ -136,11 +136,11 @@ def _plain_paths(macros: Macros) -> list[str]:
 
 
 def load(files: Sequence[str], bindings: Sequence[str], search_paths: Sequence[str]) -> None:
-    """Loads files, then bindings, into gin; see `read`.
+    """Loads files, then bindings, into gin; see ``read``.
 
     Raises:
-      FileNotFoundError: A file that is in no folder.
-      ValueError: What `read` or gin refuses.
+        FileNotFoundError: A file that is in no folder.
+        ValueError: What ``read`` or gin refuses.
     """
     found = read(files, bindings, search_paths)
     logging.disable(logging.ERROR)  # gin logs where it looks for files

@@ -30,10 +30,10 @@ def bindings(name: str) -> dict[str, Any]:
     """Returns what a gin file of the project binds, includes in their order, later ones win.
 
     Args:
-      name: The file, below the folder of gin files.
+        name: The file, below the folder of gin files.
 
     Returns:
-      Values by macro, or by ``<configurable>.<argument>`` without the configurable's module.
+        Values by macro, or by ``<configurable>.<argument>`` without the configurable's module.
     """
     found: dict[str, Any] = {}
     for selector, argument, value in _statements(gin_files.gin_folder() / name):

@@ -10,17 +10,17 @@ from typing import Any
 class Prefetcher:
     """Keeps batches ready on the device while the current one is used.
 
-    A thread runs the iterator and `put`. Items come out in order; an exception comes out where
+    A thread runs the iterator and ``put``. Items come out in order; an exception comes out where
     its item would have. Infos travel with their batches, so the state to save is that of the last
     item *taken*, not of the last one built.
 
     Args:
-      iterator: yields (batch, info).
-      put: moves a batch to the device, for example `jax.device_put` with shardings.
-      depth: how many batches wait ready, at most.
+        iterator: Yields (batch, info).
+        put: Moves a batch to the device, for example ``jax.device_put`` with shardings.
+        depth: How many batches wait ready, at most.
 
     Attributes:
-      wait_seconds: time that the consumer has waited so far.
+        wait_seconds: Time that the consumer has waited so far.
     """
 
     def __init__(

@@ -29,9 +29,9 @@ class TaskResult:
     """What one task's evaluation found.
 
     Attributes:
-      task: Name of the task.
-      metrics: The task's metrics by name.
-      rows: One JSON-able dict for each example, in the task's order.
+        task: Name of the task.
+        metrics: The task's metrics by name.
+        rows: One JSON-able dict for each example, in the task's order.
     """
 
     task: str
@@ -58,7 +58,7 @@ def read_examples(task: seqio.Task, split: str, use_cached: bool = False) -> lis
     """The examples of a split in the task's order, untrimmed, strings as bytes.
 
     Raises:
-      ValueError: The task has no such split.
+        ValueError: The task has no such split.
     """
     if split not in task.splits:
         raise ValueError(
@@ -81,15 +81,15 @@ def evaluate_task(
     """Lets the student answer every example of a split and scores the answers.
 
     Args:
-      params: The student's parameters, unstacked or stacked as ``config`` says.
-      config: The student.
-      task: A registered SeqIO task.
-      split: One of its splits.
-      decoding: How to decode; scored tasks (label words) do not decode.
-      use_cached: Read the task's SeqIO cache.
+        params: The student's parameters, unstacked or stacked as ``config`` says.
+        config: The student.
+        task: A registered SeqIO task.
+        split: One of its splits.
+        decoding: How to decode; scored tasks (label words) do not decode.
+        use_cached: Read the task's SeqIO cache.
 
     Raises:
-      ValueError: The task has no such split.
+        ValueError: The task has no such split.
     """
     examples = read_examples(task, split, use_cached)
     return evaluate_examples(params, config, task, examples, decoding)
@@ -105,11 +105,11 @@ def evaluate_examples(
     """Lets the student answer examples and scores the answers.
 
     Args:
-      params: The student's parameters, unstacked or stacked as ``config`` says.
-      config: The student.
-      task: The examples' task.
-      examples: Of ``read_examples``.
-      decoding: How to decode; scored tasks (label words) do not decode.
+        params: The student's parameters, unstacked or stacked as ``config`` says.
+        config: The student.
+        task: The examples' task.
+        examples: Of ``read_examples``.
+        decoding: How to decode; scored tasks (label words) do not decode.
     """
     vocabulary = task.output_features["targets"].vocabulary
     if task.score_metric_fns:
@@ -189,13 +189,13 @@ def write_result(result: TaskResult, run: RunDirectory, name: str, step: int) ->
     """Writes answers and scalar scores into a run directory; see ``RunDirectory``.
 
     Args:
-      result: What was found.
-      run: Where to write.
-      name: What the files are named after.
-      step: Updates that made the student.
+        result: What was found.
+        run: Where to write.
+        name: What the files are named after.
+        step: Updates that made the student.
 
     Returns:
-      The path of the predictions.
+        The path of the predictions.
     """
     scalars = {k: float(v) for k, v in result.metrics.items() if np.ndim(v) == 0}
     return run.write_evaluation(name, step, scalars, result.rows)

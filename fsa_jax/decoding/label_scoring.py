@@ -33,17 +33,17 @@ def score_labels(
     """Scores label words as outputs.
 
     Args:
-      params: The network's parameters, unboxed; on a mesh, its ``data`` axis splits the examples.
-      config: The network's config; its dropout is ignored.
-      inputs: Token ids of each example, EOS included, without padding.
-      labels: For each example the token ids of its label words, EOS included where it counts.
-      batch_size: Examples per batch, on each data-parallel device.
+        params: The network's parameters, unboxed; on a mesh, its ``data`` axis splits the examples.
+        config: The network's config; its dropout is ignored.
+        inputs: Token ids of each example, EOS included, without padding.
+        labels: For each example the token ids of its label words, EOS included where it counts.
+        batch_size: Examples per batch, on each data-parallel device.
 
     Returns:
-      For each example the log-probability of each of its labels, float32, summed over its tokens.
+        For each example the log-probability of each of its labels, float32, summed over its tokens.
 
     Raises:
-      ValueError: an example without labels, or an empty label.
+        ValueError: An example without labels, or an empty label.
     """
     for i, words in enumerate(labels):
         if not words or not all(len(word) for word in words):

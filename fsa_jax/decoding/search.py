@@ -24,16 +24,16 @@ class DecodingConfig:
     """How to decode. The meaning of the fields is that of HF ``generate``.
 
     Attributes:
-      max_length: Longest output, the start token counted: 100 gives 99 new tokens.
-      num_beams: Hypotheses of beam search; 1 decodes greedily or samples.
-      length_penalty: Beam search divides a hypothesis' log-probability by length to this power.
-      early_stopping: Beam search ends as soon as it has ``num_beams`` finished hypotheses;
-        otherwise when no running one can be expected to beat them.
-      temperature: 0 takes the likeliest token; above 0 samples.
-      top_k: Sample among the likeliest k tokens; 0 for all.
-      top_p: Sample among the fewest tokens that hold this probability together.
-      seed: Of sampling; the draws depend on it, the example's number and the position alone.
-      batch_size: Examples that are decoded, or scored, at once, on each data-parallel device.
+        max_length: Longest output, the start token counted: 100 gives 99 new tokens.
+        num_beams: Hypotheses of beam search; 1 decodes greedily or samples.
+        length_penalty: Beam search divides a hypothesis' log-probability by length to this power.
+        early_stopping: Beam search ends as soon as it has ``num_beams`` finished hypotheses;
+            otherwise when no running one can be expected to beat them.
+        temperature: 0 takes the likeliest token; above 0 samples.
+        top_k: Sample among the likeliest k tokens; 0 for all.
+        top_p: Sample among the fewest tokens that hold this probability together.
+        seed: Of sampling; the draws depend on it, the example's number and the position alone.
+        batch_size: Examples that are decoded, or scored, at once, on each data-parallel device.
     """
 
     max_length: int = 100
@@ -71,10 +71,10 @@ def initial_state(slots: int, decoding: DecodingConfig) -> State:
     """Idle slots.
 
     Returns:
-      ``ids`` (N,) the example's number; ``active`` (N,); ``positions`` (N,) tokens generated so
-      far; ``tokens`` (N, K) the last ones; ``outputs`` (N, K, T). For beam search also ``scores``
-      (N, K) of the running hypotheses, and of the finished ones ``ended`` (N, K), ``best_scores``
-      (N, K) with the length penalty, and ``best_outputs`` (N, K, T), best first.
+        ``ids`` (N,) the example's number; ``active`` (N,); ``positions`` (N,) tokens generated so
+        far; ``tokens`` (N, K) the last ones; ``outputs`` (N, K, T). For beam search also ``scores``
+        (N, K) of the running hypotheses, and of the finished ones ``ended`` (N, K), ``best_scores``
+        (N, K) with the length penalty, and ``best_outputs`` (N, K, T), best first.
     """
     beams, length = decoding.num_beams, decoding.new_tokens
     state = {
@@ -102,13 +102,13 @@ def step(
     """Extends every active slot by a token.
 
     Args:
-      state: See ``initial_state``.
-      logits: Of the next token, (N, K, V).
-      decoding: How to choose.
+        state: See ``initial_state``.
+        logits: Of the next token, (N, K, V).
+        decoding: How to choose.
 
     Returns:
-      The new state, and for each hypothesis the one that it continues (N, K), or None where
-      hypotheses never change places.
+        The new state, and for each hypothesis the one that it continues (N, K), or None where
+        hypotheses never change places.
     """
     if decoding.num_beams > 1:
         return _beam_step(state, logits, decoding)

@@ -53,13 +53,13 @@ def generate(
     """Generates one output for each input.
 
     Args:
-      params: The network's parameters, unboxed; on one device or on a mesh.
-      config: The network's config; its dropout is ignored.
-      inputs: Token ids of each example, EOS included, without padding; the same on every host.
-      decoding: How to decode; greedily by default.
+        params: The network's parameters, unboxed; on one device or on a mesh.
+        config: The network's config; its dropout is ignored.
+        inputs: Token ids of each example, EOS included, without padding; the same on every host.
+        decoding: How to decode; greedily by default.
 
     Returns:
-      The token ids of each output, without start token and EOS, in the order of the inputs.
+        The token ids of each output, without start token and EOS, in the order of the inputs.
     """
     decoding = decoding or DecodingConfig()
     if not len(inputs):

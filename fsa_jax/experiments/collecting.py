@@ -19,15 +19,15 @@ def collect(answers: Answers, plan: Plan, store: Store) -> bool:
     """Scores a system's answers to a task into the store, unless they are there.
 
     Args:
-      answers: A finished stage's, or those of an LLM.
-      plan: Whose experiment they belong to.
-      store: Where the rows go.
+        answers: A finished stage's, or those of an LLM.
+        plan: Whose experiment they belong to.
+        store: Where the rows go.
 
     Returns:
-      Whether there were answers.
+        Whether there were answers.
 
     Raises:
-      ValueError: A prediction file is broken, or the cell has another value of the same origin.
+        ValueError: A prediction file is broken, or the cell has another value of the same origin.
     """
     source = key, data, code = origin(answers, plan)
     name, system = plan.experiment.name, answers.system.name

@@ -37,22 +37,22 @@ def export(
     """Writes a folder that plain transformers loads: config, weights, tokenizer and model card.
 
     Args:
-      params: The network's parameters, NumPy or JAX arrays, layers stacked or not.
-      config: Their config.
-      vocabulary: SentencePiece model, its path or its content; sentinels and newline are added.
-      output_dir: Folder to write; it appears only when complete.
-      rows: Embedding rows to write; ``config.vocab_size`` by default.
-      max_length: Longest generation, in tokens, of the generation config.
-      facts: What the model card lists about the model's making, by name.
-      overwrite: Replace a folder that is there and not empty.
+        params: The network's parameters, NumPy or JAX arrays, layers stacked or not.
+        config: Their config.
+        vocabulary: SentencePiece model, its path or its content; sentinels and newline are added.
+        output_dir: Folder to write; it appears only when complete.
+        rows: Embedding rows to write; ``config.vocab_size`` by default.
+        max_length: Longest generation, in tokens, of the generation config.
+        facts: What the model card lists about the model's making, by name.
+        overwrite: Replace a folder that is there and not empty.
 
     Returns:
-      The folder.
+        The folder.
 
     Raises:
-      FileExistsError: The folder is not empty and ``overwrite`` is not set.
-      FileNotFoundError: There is no vocabulary at the path.
-      ValueError: The vocabulary is larger than the embedding, or no SentencePiece model.
+        FileExistsError: The folder is not empty and ``overwrite`` is not set.
+        FileNotFoundError: There is no vocabulary at the path.
+        ValueError: The vocabulary is larger than the embedding, or no SentencePiece model.
     """
     output_dir = Path(output_dir)
     if output_dir.exists() and any(output_dir.iterdir()) and not overwrite:
@@ -81,10 +81,10 @@ def model_card(name: str, config: network.T5Config, rows: int, facts: Mapping[st
     """Returns the text of a model card: what the model is, how to use it, how it was made.
 
     Args:
-      name: The model's name.
-      config: Its config.
-      rows: Its embedding rows.
-      facts: What is known of its making, by name.
+        name: The model's name.
+        config: Its config.
+        rows: Its embedding rows.
+        facts: What is known of its making, by name.
     """
     kind = "T5 1.0" if config.logits_via_embedding else "T5 1.1"
     made = "\n".join(f"| {key} | {value} |" for key, value in facts.items())
@@ -191,7 +191,7 @@ def plain_model(serialized: bytes) -> bytes:
     """Takes the sentinels and the newline off a SentencePiece model, if it has them.
 
     Args:
-      serialized: A model, as in a file or as in ``seqio.SentencePieceVocabulary.sp_model``.
+        serialized: A model, as in a file or as in ``seqio.SentencePieceVocabulary.sp_model``.
     """
     model = sentencepiece_model_pb2.__dict__["ModelProto"].FromString(serialized)
     plain = [p for p in model.pieces if not _ADDED_PIECE.fullmatch(p.piece)]

@@ -52,14 +52,14 @@ def config_from_hf(folder: str | Path) -> network.T5Config:
     """Reads the size and kind of an HF T5.
 
     Args:
-      folder: HF folder with a ``config.json``.
+        folder: HF folder with a ``config.json``.
 
     Returns:
-      The config; ``vocab_size`` is the file's number of embedding rows, dropout is off.
+        The config; ``vocab_size`` is the file's number of embedding rows, dropout is off.
 
     Raises:
-      FileNotFoundError: There is no ``config.json``.
-      ValueError: The model is no T5, or one of a kind that the network has not.
+        FileNotFoundError: There is no ``config.json``.
+        ValueError: The model is no T5, or one of a kind that the network has not.
     """
     path = Path(folder) / "config.json"
     if not path.is_file():
@@ -89,18 +89,18 @@ def load_params(
     """Reads the parameters of an HF T5.
 
     Args:
-      source: HF folder, or one ``.safetensors`` file, or the index of a sharded model.
-      config: The size and kind that the weights must have; the rows may differ.
-      say: Called with one line for whatever was adapted.
+        source: HF folder, or one ``.safetensors`` file, or the index of a sharded model.
+        config: The size and kind that the weights must have; the rows may differ.
+        say: Called with one line for whatever was adapted.
 
     Returns:
-      The parameter tree in NumPy float32, layers as ``layers_0`` … (``network.stack_layers``
-      stacks them for a scan).
+        The parameter tree in NumPy float32, layers as ``layers_0`` … (``network.stack_layers``
+        stacks them for a scan).
 
     Raises:
-      FileNotFoundError: There are no weights at ``source``.
-      ValueError: The model is of another architecture or size, or its tensors are not those of
-        ``config``: every missing, unknown or misshapen one is named.
+        FileNotFoundError: There are no weights at ``source``.
+        ValueError: The model is of another architecture or size, or its tensors are not those of
+            ``config``: every missing, unknown or misshapen one is named.
     """
     source = Path(source)
     if source.is_dir():

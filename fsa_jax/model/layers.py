@@ -164,10 +164,10 @@ class Attention(nn.Module):
     """Multi-head attention with unscaled queries, as in T5.
 
     Attributes:
-      num_heads: Heads H.
-      head_dim: Size of one head C.
-      dtype: Type of the activations; logits and softmax are float32.
-      dropout_rate: Share of keys that are dropped, the same for all queries, as in T5X.
+        num_heads: Heads H.
+        head_dim: Size of one head C.
+        dtype: Type of the activations; logits and softmax are float32.
+        dropout_rate: Share of keys that are dropped, the same for all queries, as in T5X.
     """
 
     num_heads: int
@@ -187,15 +187,15 @@ class Attention(nn.Module):
         """Attends from ``x`` to ``source``, to the cache, or to both.
 
         Args:
-          x: Queries' input, (B, Q, D).
-          source: Keys' and values' input (B, K, D), or None to use the cache as it is.
-          biases: For each of the ``query_blocks`` the terms, each broadcastable to (B, H, Q, K),
-            that are added to its attention logits.
-          cache: None, or ``{"key", "value"}`` of (B, H, K, C).
-          positions: With a cache: where ``source`` (B, 1, D) goes in it, (B,).
+            x: Queries' input, (B, Q, D).
+            source: Keys' and values' input (B, K, D), or None to use the cache as it is.
+            biases: For each of the ``query_blocks`` the terms, each broadcastable to (B, H, Q, K),
+                that are added to its attention logits.
+            cache: None, or ``{"key", "value"}`` of (B, H, K, C).
+            positions: With a cache: where ``source`` (B, 1, D) goes in it, (B,).
 
         Returns:
-          The output (B, Q, D), and the keys and values used, (B, H, K, C).
+            The output (B, Q, D), and the keys and values used, (B, H, K, C).
         """
         # T5 divides by √C at initialisation instead of at run time.
         query = self._project("query", scale=1 / self.head_dim)(x)
@@ -253,10 +253,10 @@ class Mlp(nn.Module):
     """The feed-forward block: relu, or gated gelu (T5 1.1).
 
     Attributes:
-      mlp_dim: Width F.
-      activations: One a factor: ``("relu",)``, ``("gelu", "linear")``.
-      dtype: Type of the activations.
-      dropout_rate: Dropout of the hidden layer.
+        mlp_dim: Width F.
+        activations: One a factor: ``("relu",)``, ``("gelu", "linear")``.
+        dtype: Type of the activations.
+        dropout_rate: Dropout of the hidden layer.
     """
 
     mlp_dim: int

@@ -24,14 +24,14 @@ def _chunk_loss(
     """Weighted sums over one chunk, and the gradient of its loss for the logits.
 
     Args:
-      logits: float32 (B, c, V).
-      targets: int32 (B, c).
-      weights: float32 (B, c).
-      z_loss: Factor of log²(Z), which keeps logits from drifting (T5X ``losses.py``).
-      label_smoothing: Probability mass taken from the target and spread over the other tokens.
+        logits: float32 (B, c, V).
+        targets: int32 (B, c).
+        weights: float32 (B, c).
+        z_loss: Factor of log²(Z), which keeps logits from drifting (T5X ``losses.py``).
+        label_smoothing: Probability mass taken from the target and spread over the other tokens.
 
     Returns:
-      loss sum, sum of weights at which the arg max is the target, gradient (B, c, V).
+        Loss sum, sum of weights at which the arg max is the target, gradient (B, c, V).
     """
     vocab = logits.shape[-1]
     top = jnp.max(logits, axis=-1)
@@ -144,17 +144,17 @@ def cross_entropy(
     """Sums the cross-entropy of ``hidden @ embedding.T`` over all weighted target tokens.
 
     Args:
-      hidden: Decoder hidden states (B, T, D).
-      embedding: Output embedding (V, D), see ``network.output_embedding``.
-      targets: Token ids, int32 (B, T).
-      weights: float32 (B, T), 0 for padding. Neither targets nor weights get a gradient.
-      z_loss: Factor of the squared log normaliser.
-      label_smoothing: Mass taken from the target token.
-      chunk: Most target positions, of all rows of a device, whose logits exist at one time.
-      shards: Devices over which B is split; must divide B.
+        hidden: Decoder hidden states (B, T, D).
+        embedding: Output embedding (V, D), see ``network.output_embedding``.
+        targets: Token ids, int32 (B, T).
+        weights: float32 (B, T), 0 for padding. Neither targets nor weights get a gradient.
+        z_loss: Factor of the squared log normaliser.
+        label_smoothing: Mass taken from the target token.
+        chunk: Most target positions, of all rows of a device, whose logits exist at one time.
+        shards: Devices over which B is split; must divide B.
 
     Returns:
-      The loss sum and the (weighted) number of tokens whose arg max is the target, both float32
-      scalars. Divide by ``weights.sum()`` over *all* micro-batches and hosts.
+        The loss sum and the (weighted) number of tokens whose arg max is the target, both float32
+        scalars. Divide by ``weights.sum()`` over *all* micro-batches and hosts.
     """
     return _loss(hidden, embedding, targets, weights, (z_loss, label_smoothing, chunk, shards))

@@ -54,22 +54,22 @@ class T5Config:
     """Size and kind of a T5; the field names are those of T5X's ``T5Config``.
 
     Attributes:
-      vocab_size: Rows of the embedding table, at least the vocabulary's size.
-      emb_dim: Model width D.
-      num_heads: Attention heads H.
-      head_dim: Size of one head C (H · C need not equal D).
-      mlp_dim: Feed-forward width F.
-      num_encoder_layers: Layers of the encoder.
-      num_decoder_layers: Layers of the decoder.
-      mlp_activations: ``("relu",)`` for T5 1.0, ``("gelu", "linear")`` for T5 1.1.
-      logits_via_embedding: True for T5 1.0: logits are ``embedding · (y / √D)``.
-      dropout_rate: Dropout as in T5X; 0 switches it off.
-      dtype: Type of the activations, ``"float32"`` or ``"bfloat16"``. Parameters, norms, softmax
-        and logits are float32 always.
-      scan_layers: Stack each layer's parameters under ``layers`` and scan over them: compile time
-        no longer grows with depth.
-      remat_policy: What the backward pass recomputes: ``"none"``, ``"dots"`` (all but the matrix
-        products) or ``"full"``.
+        vocab_size: Rows of the embedding table, at least the vocabulary's size.
+        emb_dim: Model width D.
+        num_heads: Attention heads H.
+        head_dim: Size of one head C (H · C need not equal D).
+        mlp_dim: Feed-forward width F.
+        num_encoder_layers: Layers of the encoder.
+        num_decoder_layers: Layers of the decoder.
+        mlp_activations: ``("relu",)`` for T5 1.0, ``("gelu", "linear")`` for T5 1.1.
+        logits_via_embedding: True for T5 1.0: logits are ``embedding · (y / √D)``.
+        dropout_rate: Dropout as in T5X; 0 switches it off.
+        dtype: Type of the activations, ``"float32"`` or ``"bfloat16"``. Parameters, norms, softmax
+            and logits are float32 always.
+        scan_layers: Stack each layer's parameters under ``layers`` and scan over them: compile time
+            no longer grows with depth.
+        remat_policy: What the backward pass recomputes: ``"none"``, ``"dots"`` (all but the matrix
+            products) or ``"full"``.
     """
 
     vocab_size: int
@@ -167,15 +167,15 @@ def _run_layers(
     """Runs ``count`` layers, unrolled (``layers_0`` …) or as one scan (``layers``).
 
     Args:
-      layer_class: ``EncoderLayer`` or ``DecoderLayer``.
-      cfg: The network's config.
-      count: How many layers.
-      x: Input of the first layer, (B, T, D).
-      caches: None, or a tuple of one cache a layer, or for a scan one stacked cache.
-      *args: Further arguments, the same for every layer.
+        layer_class: ``EncoderLayer`` or ``DecoderLayer``.
+        cfg: The network's config.
+        count: How many layers.
+        x: Input of the first layer, (B, T, D).
+        caches: None, or a tuple of one cache a layer, or for a scan one stacked cache.
+        *args: Further arguments, the same for every layer.
 
     Returns:
-      The last layer's output and the new caches.
+        The last layer's output and the new caches.
     """
     policy = _REMAT_POLICIES[cfg.remat_policy]
     if policy is not None:
@@ -271,9 +271,9 @@ def attention_biases(
     """Each block's terms of the attention logits: relative positions, if any, and what it hides.
 
     Args:
-      mask: Boolean (B, Q, K), True = visible.
-      blocks: From ``query_blocks``.
-      *relative: At most one ``RelativePositionBias``.
+        mask: Boolean (B, Q, K), True = visible.
+        blocks: From ``query_blocks``.
+        *relative: At most one ``RelativePositionBias``.
     """
     seen = [mask[:, None, block.begin : block.end, : block.keys] for block in blocks]
     hidden = [jnp.where(visible, 0.0, MASKED) for visible in seen]
@@ -318,13 +318,13 @@ class T5(nn.Module):
         """Teacher forcing.
 
         Args:
-          encoder_input_tokens: int32 (B, S), 0 = padding.
-          decoder_input_tokens: int32 (B, T), the targets shifted right.
-          encoder_segment_ids: int32 (B, S) for packed rows, else None.
-          decoder_segment_ids: int32 (B, T) for packed rows, else None.
+            encoder_input_tokens: int32 (B, S), 0 = padding.
+            decoder_input_tokens: int32 (B, T), the targets shifted right.
+            encoder_segment_ids: int32 (B, S) for packed rows, else None.
+            decoder_segment_ids: int32 (B, T) for packed rows, else None.
 
         Returns:
-          The decoder's hidden states (B, T, D); see ``logits``.
+            The decoder's hidden states (B, T, D); see ``logits``.
         """
         encoded = self.encode(encoder_input_tokens, encoder_segment_ids)
         sources, queries = encoder_segment_ids, decoder_segment_ids
@@ -354,15 +354,15 @@ class T5(nn.Module):
         """Advances every row by one token; rows may stand at different positions.
 
         Args:
-          tokens: The last token of each row, int32 (B,); 0, T5's start token, at first.
-          positions: The position of ``tokens``, int32 (B,).
-          caches: From ``empty_caches`` at first, then from the step before.
-          encoder_input_tokens: int32 (B, S), for the mask.
-          encoded: The encoding (B, S, D) at the first step, which keeps its keys and values in
-            the cache; None afterwards.
+            tokens: The last token of each row, int32 (B,); 0, T5's start token, at first.
+            positions: The position of ``tokens``, int32 (B,).
+            caches: From ``empty_caches`` at first, then from the step before.
+            encoder_input_tokens: int32 (B, S), for the mask.
+            encoded: The encoding (B, S, D) at the first step, which keeps its keys and values in
+                the cache; None afterwards.
 
         Returns:
-          Hidden states (B, D) and the new caches.
+            Hidden states (B, D) and the new caches.
         """
         length = (caches if self.config.scan_layers else caches[0])["self"]["key"].shape[-2]
         mask = (jnp.arange(length) <= positions[:, None])[:, None]

@@ -22,11 +22,11 @@ def make_mesh(model_parallel: int = 1, devices: Sequence[jax.Device] | None = No
     """Arranges all devices as (data, model).
 
     Args:
-      model_parallel: Devices that share one copy of the model.
-      devices: Defaults to all devices of all hosts.
+        model_parallel: Devices that share one copy of the model.
+        devices: Defaults to all devices of all hosts.
 
     Raises:
-      ValueError: ``model_parallel`` does not divide the number of devices.
+        ValueError: ``model_parallel`` does not divide the number of devices.
     """
     devices = jax.devices() if devices is None else devices
     if model_parallel < 1 or len(devices) % model_parallel:
@@ -58,17 +58,17 @@ def state_shardings(boxed: Any, mesh: Mesh, rules: Rules) -> Any:
     """Shardings of an abstract train state whose leaves are boxed with their logical axes.
 
     Args:
-      boxed: A tree of ``jax.ShapeDtypeStruct``, boxed where they have logical axes
-        (``flax.linen.meta``).
-      mesh: The device mesh.
-      rules: Logical to mesh axes.
+        boxed: A tree of ``jax.ShapeDtypeStruct``, boxed where they have logical axes
+            (``flax.linen.meta``).
+        mesh: The device mesh.
+        rules: Logical to mesh axes.
 
     Returns:
-      The unboxed tree with a ``NamedSharding`` at each leaf.
+        The unboxed tree with a ``NamedSharding`` at each leaf.
 
     Raises:
-      ValueError: A logical axis without a rule, a rule for an axis that no parameter or batch
-        has, or a dimension that its mesh axis does not divide.
+        ValueError: A logical axis without a rule, a rule for an axis that no parameter or batch
+            has, or a dimension that its mesh axis does not divide.
     """
     specs = nn.get_partition_spec(boxed)
     known = dict(rules)
@@ -113,15 +113,15 @@ def abstract(boxed: Any, mesh: Mesh, rules: Rules) -> Any:
     """Shapes, types and shardings of an abstract train state or of parameters on a mesh.
 
     Args:
-      boxed: See ``state_shardings``.
-      mesh: The device mesh.
-      rules: Logical to mesh axes.
+        boxed: See ``state_shardings``.
+        mesh: The device mesh.
+        rules: Logical to mesh axes.
 
     Returns:
-      The unboxed tree of ``jax.ShapeDtypeStruct`` with a sharding each.
+        The unboxed tree of ``jax.ShapeDtypeStruct`` with a sharding each.
 
     Raises:
-      ValueError: See ``state_shardings``.
+        ValueError: See ``state_shardings``.
     """
     return jax.tree.map(
         lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
@@ -146,9 +146,9 @@ def spread_rows(tree: Any, mesh: Mesh | None, axis: int = 0) -> Any:
     """Within a jitted function: splits the rows of each array over ``data``, where they divide.
 
     Args:
-      tree: Arrays with rows along ``axis``.
-      mesh: The device mesh; None leaves all as it is.
-      axis: Which axis counts rows.
+        tree: Arrays with rows along ``axis``.
+        mesh: The device mesh; None leaves all as it is.
+        axis: Which axis counts rows.
     """
     if mesh is None:
         return tree
@@ -172,8 +172,8 @@ def put_batch(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
     """Makes global arrays of each host's share of the rows.
 
     Args:
-      batch: This host's rows, (B / hosts, …) each.
-      mesh: The device mesh.
+        batch: This host's rows, (B / hosts, …) each.
+        mesh: The device mesh.
     """
     sharding = batch_sharding(mesh)
     return {k: jax.make_array_from_process_local_data(sharding, v) for k, v in batch.items()}

@@ -44,11 +44,11 @@ class Run:
     """What a run directory holds.
 
     Attributes:
-      facts: What its manifest says.
-      curve: (step, loss) of training.
-      scores: Metrics by ``<task>`` (dev) or ``<task>-<split>``: those of the best checkpoint where
-        the run kept one, else of the one that was tested, else of the last evaluation.
-      predictions: Path of the same step's predictions by the same names.
+        facts: What its manifest says.
+        curve: (step, loss) of training.
+        scores: Metrics by ``<task>`` (dev) or ``<task>-<split>``: those of the best checkpoint
+            where the run kept one, else of the one that was tested, else of the last evaluation.
+        predictions: Path of the same step's predictions by the same names.
     """
 
     facts: dict[str, Any]
@@ -67,8 +67,8 @@ class System:
     """A run, or the runs of its seeds.
 
     Attributes:
-      name: Shown name.
-      runs: One for each seed.
+        name: Shown name.
+        runs: One for each seed.
     """
 
     name: str
@@ -96,8 +96,8 @@ def read_system(folder: pathlib.Path, name: str | None = None) -> System:
     """Reads a run directory, or a folder of a run's seeds.
 
     Raises:
-      FileNotFoundError: There is no training log in it.
-      ValueError: One of its files is no run's, or its seeds are not different ones.
+        FileNotFoundError: There is no training log in it.
+        ValueError: One of its files is no run's, or its seeds are not different ones.
     """
     runs = runs_in(folder) or [RunDirectory(folder)]
     return System(name or folder.name, [read_run(run) for run in runs])
@@ -107,8 +107,8 @@ def read_run(run: RunDirectory) -> Run:
     """Reads a run directory.
 
     Raises:
-      FileNotFoundError: There is no training log in it.
-      ValueError: One of its files is no run's.
+        FileNotFoundError: There is no training log in it.
+        ValueError: One of its files is no run's.
     """
     curve = [(row["step"], row["loss"]) for row in run.training_rows()]
     wanted = run.scored_step()
@@ -137,17 +137,17 @@ def write_report(
     """Writes the page, and prints the table of scores.
 
     Args:
-      folders: Run directories, or folders of a run's seeds.
-      output: The page.
-      titles: Names of the systems; the folders' by default.
-      examples: Predictions to show.
+        folders: Run directories, or folders of a run's seeds.
+        output: The page.
+        titles: Names of the systems; the folders' by default.
+        examples: Predictions to show.
 
     Returns:
-      What the folders hold.
+        What the folders hold.
 
     Raises:
-      FileNotFoundError: A folder that is no run directory.
-      ValueError: Not as many titles as folders.
+        FileNotFoundError: A folder that is no run directory.
+        ValueError: Not as many titles as folders.
     """
     if titles and len(titles) != len(folders):
         raise ValueError(f"{len(titles)} names for {len(folders)} run directories")

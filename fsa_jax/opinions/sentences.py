@@ -1,7 +1,7 @@
 """The opinions form: one shape for every benchmark and every user's file.
 
 A *sentence* is a text with its *opinions*. An opinion has a target (the reviewed thing, as it
-stands in the text), a category, a polarity, and the opinion words; `None` stands for what is
+stands in the text), a category, a polarity, and the opinion words; ``None`` stands for what is
 implicit or not annotated. Offsets count characters of the text, end exclusive.
 """
 
@@ -22,7 +22,7 @@ NOWHERE: Place = (None, None, None)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Opinion:
-    """One opinion of a sentence; every field may be `None` except the polarity."""
+    """One opinion of a sentence; every field may be ``None`` except the polarity."""
 
     target: str | None = None
     start: int | None = None
@@ -38,11 +38,11 @@ class Opinion:
 class Sentence:
     """A text with its opinions, in the order of the file.
 
-    Args:
+    Attributes:
         id: Name of the sentence, unique in its file.
         text: The sentence.
         opinions: Its opinions.
-        implicit: Whether an opinion lacks opinion words; `None` where none are annotated.
+        implicit: Whether an opinion lacks opinion words; ``None`` where none are annotated.
     """
 
     id: str
@@ -71,16 +71,16 @@ class Sentence:
 class Labels:
     """What a file's labels may be.
 
-    Args:
+    Attributes:
         polarities: The label set.
-        categories: The category space, compared as words; `None` allows any.
+        categories: The category space, compared as words; ``None`` allows any.
     """
 
     polarities: tuple[str, ...] = POLARITIES
     categories: frozenset[str] | None = None
 
     def complaint(self, opinion: Opinion) -> str | None:
-        """Returns what is wrong with an opinion's labels, or `None`."""
+        """Returns what is wrong with an opinion's labels, or ``None``."""
         if opinion.category is not None and (
             not isinstance(opinion.category, str) or is_blank(opinion.category)
         ):
@@ -110,7 +110,7 @@ class Effect(enum.Enum):
 class Problem:
     """Something wrong in a file.
 
-    Args:
+    Attributes:
         line: Line of the file, counted from 1.
         id: Id of the sentence, or "" where there is none.
         message: What is wrong, and with which value.
@@ -185,7 +185,7 @@ class Log:
     def span(
         self, line: int, name: str, field: str, text: str, phrase: str, start: Any, end: Any
     ) -> Place:
-        """Checks the offsets of a phrase; see `settle_span`. Offsets may be texts of digits.
+        """Checks the offsets of a phrase; see ``settle_span``. Offsets may be texts of digits.
 
         A phrase that the text does not hold stays as it is, without offsets.
         """
@@ -199,7 +199,7 @@ class Log:
     def target(
         self, line: int, name: str, field: str, text: str, phrase: Any, start: Any, end: Any
     ) -> Place | None:
-        """Like `span`, of what must stand in the text; notes it and returns `None` if it does not.
+        """Like ``span``, of what must stand in the text; notes where it does not, and returns None.
 
         Nobody can find what is not there, so such an opinion would only teach errors.
         """
@@ -251,11 +251,11 @@ def settle_span(
     Args:
         text: The sentence.
         phrase: The phrase that the file names.
-        start: Offset of its first character, or `None`.
-        end: Offset behind its last character, or `None`.
+        start: Offset of its first character, or ``None``.
+        end: Offset behind its last character, or ``None``.
 
     Returns:
-        The phrase as the text writes it, without blanks around it, with its offsets (`None` where
+        The phrase as the text writes it, without blanks around it, with its offsets (``None`` where
         the text does not hold it); a message where something was wrong; and whether what is
         returned is surely meant. The nearest place is taken where there are several.
     """
@@ -290,7 +290,7 @@ def settle_span(
 
 
 def category_words(category: str) -> str:
-    """Writes a category as words: lower case, `#` as a blank (`FOOD#QUALITY` → `food quality`)."""
+    """Writes a category as words: ``FOOD#QUALITY`` becomes ``food quality``."""
     return canonical(" ".join(category.replace("#", " ").lower().split()))
 
 

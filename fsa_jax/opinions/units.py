@@ -1,11 +1,12 @@
 """Targets as text, and text as targets.
 
-A *unit* is what a task asks for, a dict with the task's fields and `polarity` (and, where a target
-stands in the text, `start` and `end`). A *target text* is the units joined by ` ; `, each one its
-fields joined by ` | `, the polarity last: `wine list | positive ; service | negative`.
+A *unit* is what a task asks for, a dict with the task's fields and ``polarity`` (and, where a
+target stands in the text, ``start`` and ``end``). A *target text* is the units joined by `` ; ``,
+each one its fields joined by `` | ``, the polarity last: ``wine list | positive ; service |
+negative``.
 
 Gold units never pass through their text. A model's text does, and parsing it takes into account
-that a target may itself hold `;` or `|`, and that the tokenizer changes blanks, compatibility
+that a target may itself hold ``;`` or ``|``, and that the tokenizer changes blanks, compatibility
 characters and, where its vocabulary lacks a character, the character.
 """
 
@@ -27,11 +28,11 @@ IMPLICIT = "NULL"
 class Kind:
     """What a task asks for.
 
-    Args:
+    Attributes:
         name: Short name: tsa, asa or quad.
         fields: The unit's fields in the order of the target text, without the polarity.
         polarities: The label set.
-        categories: The category space, written as words; `None` where any category is taken.
+        categories: The category space, written as words; ``None`` where any category is taken.
         is_classified: Whether the fields are given and only the polarity is asked for. Then every
             gold unit has an answer, and one that names no label is a wrong one.
     """
@@ -66,7 +67,7 @@ def gold_units(sentence: Sentence, kind: Kind) -> list[Unit]:
 
     Targeted units are unique by target, polarity and place, implicit ones left out, in the order of
     the text; categories are unique by category and polarity, in the order of the file; quads are
-    unique as a whole, with `NULL` for what is implicit.
+    unique as a whole, with ``NULL`` for what is implicit.
     """
     units = [_gold_unit(opinion, kind) for opinion in sentence.opinions]
     unique = list({tuple(unit.items()): unit for unit in units if unit is not None}.values())
@@ -126,9 +127,9 @@ def holds(text: str, phrase: str) -> bool:
 def parse(output: str, kind: Kind, text: str) -> tuple[list[Unit], list[str]]:
     """Reads a model's text as units.
 
-    A unit ends with its polarity, so the text is cut behind each `| polarity` that ends a part, not
-    at every `;`. What lies between is one target, or, if the sentence does not hold it, junk and a
-    target behind the last `;`.
+    A unit ends with its polarity, so the text is cut behind each ``| polarity`` that ends a part,
+    not at every ``;``. What lies between is one target, or, if the sentence does not hold it, junk
+    and a target behind the last ``;``.
 
     Args:
         output: What the model wrote.
@@ -137,7 +138,7 @@ def parse(output: str, kind: Kind, text: str) -> tuple[list[Unit], list[str]]:
 
     Returns:
         The units in the order of the output, targets as the sentence writes them and with their
-        offsets (`None` where the sentence does not hold them), and the parts that are no unit.
+        offsets (``None`` where the sentence does not hold them), and the parts that are no unit.
     """
     units: list[Unit] = []
     junk: list[str] = []
@@ -160,8 +161,8 @@ def parse(output: str, kind: Kind, text: str) -> tuple[list[Unit], list[str]]:
 def parse_reference(output: str, kind: Kind, text: str) -> list[tuple[str, ...]]:
     """Reads a model's text by the rule of the paper's implementation.
 
-    The text is cut at every `;`; a part counts when it has exactly as many `|` as a unit, a known
-    polarity behind the last one, and (TSA) a target that is a substring of the sentence.
+    The text is cut at every ``;``; a part counts when it has exactly as many ``|`` as a unit, a
+    known polarity behind the last one, and (TSA) a target that is a substring of the sentence.
 
     Returns:
         The units' fields, the polarity last; duplicates stay.
@@ -216,7 +217,7 @@ def _readings(body: str, kind: Kind, text: str, used: dict[str, int]) -> Iterato
 
 
 def _splits(body: str, count: int) -> Iterator[tuple[str, ...]]:
-    """Yields the ways to cut a body at `count - 1` of its bars."""
+    """Yields the ways to cut a body at ``count - 1`` of its bars."""
     if count == 1:
         yield (body.strip(),)
         return
@@ -270,7 +271,7 @@ def settle_fields(values: Sequence[str], kind: Kind, text: str, used: dict[str, 
         values: Texts, one for each of the kind's fields.
         kind: What was asked for.
         text: The sentence.
-        used: See `spans.locate`; updated.
+        used: See ``spans.locate``; updated.
     """
     unit: Unit = {}
     for name, value in zip(kind.fields, values, strict=True):

@@ -18,7 +18,7 @@ def keep_freed_memory() -> bool:
     """Lets this process keep and reuse large blocks that it has freed, in huge pages if it can.
 
     Returns:
-      Whether the C library is one that can (glibc).
+        Whether the C library is one that can (glibc).
     """
     try:
         libc = ctypes.CDLL(None)

@@ -75,9 +75,9 @@ class Member:
     """Which file of an archive is meant.
 
     Attributes:
-        words: what it is, for errors; it goes on after "holds no file ".
-        fits: whether a file of this name is meant.
-        only: whether a second file that fits makes the choice unclear. It is looked for when the
+        words: What it is, for errors; it goes on after "holds no file ".
+        fits: Whether a file of this name is meant.
+        only: Whether a second file that fits makes the choice unclear. It is looked for when the
             first has been read.
     """
 
@@ -105,13 +105,13 @@ def opened(
     """Opens a file for reading its unpacked bytes.
 
     Args:
-        path: an existing file.
-        member: which file is meant where ``path`` is an archive.
-        progress: told the bytes read so far of the file as it lies on disk.
-        encoding: of the text, where the user told it, and else None.
+        path: An existing file.
+        member: Which file is meant where ``path`` is an archive.
+        progress: Told the bytes read so far of the file as it lies on disk.
+        encoding: Of the text, where the user told it, and else None.
 
     Raises:
-        UnusableFileError: now or at any later read: it is damaged, empty or of a foreign kind.
+        UnusableFileError: Now or at any later read: it is damaged, empty or of a foreign kind.
     """
     with contextlib.ExitStack() as stack:
         raw = stack.enter_context(path.open("rb"))

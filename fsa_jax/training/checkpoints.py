@@ -97,19 +97,19 @@ class Checkpoints:
     """The checkpoints of one run directory.
 
     Args:
-      run: The run directory.
-      config: The network, for the layout.
-      abstract: The train state's shapes, types and shardings.
-      keep: How many of the latest to keep; None keeps all.
-      best_metric: Name of a metric given to ``save``; the checkpoint where it was highest is kept
-        besides. The latest is never deleted.
+        run: The run directory.
+        config: The network, for the layout.
+        abstract: The train state's shapes, types and shardings.
+        keep: How many of the latest to keep; None keeps all.
+        best_metric: Name of a metric given to ``save``; the checkpoint where it was highest is kept
+            besides. The latest is never deleted.
 
     Attributes:
-      run: The run directory.
-      set_aside: Folders that were named like checkpoints, held none, and got another name.
+        run: The run directory.
+        set_aside: Folders that were named like checkpoints, held none, and got another name.
 
     Raises:
-      ValueError: The directory holds another program's checkpoints.
+        ValueError: The directory holds another program's checkpoints.
     """
 
     def __init__(
@@ -182,9 +182,9 @@ class Checkpoints:
         """Starts saving ``state``; returns once its arrays are copied.
 
         Args:
-          state: The train state.
-          infeed: The place in the data behind the last batch that ``state`` has seen.
-          metrics: Evaluation results, for ``best_metric``.
+            state: The train state.
+            infeed: The place in the data behind the last batch that ``state`` has seen.
+            metrics: Evaluation results, for ``best_metric``.
         """
         step = int(state.step)
         if step in self._manager.all_steps():
@@ -217,7 +217,7 @@ def restore_run(
     """Reads a whole train state of ours.
 
     Raises:
-      ValueError: The checkpoint is of another model or another optimizer.
+        ValueError: The checkpoint is of another model or another optimizer.
     """
     layout = _abstract_layout(abstract, config)
     _check_shapes(path, layout, "MODEL or the optimizer differs from that of the checkpoint")
@@ -229,12 +229,12 @@ def restore_params(path: epath.Path, config: T5Config, abstract_params: Any) -> 
     """Reads the parameters alone, from a checkpoint of ours or of T5X.
 
     Args:
-      path: A ``checkpoint_<step>`` folder.
-      config: The network.
-      abstract_params: Shapes, types and shardings.
+        path: A ``checkpoint_<step>`` folder.
+        config: The network.
+        abstract_params: Shapes, types and shardings.
 
     Raises:
-      ValueError: The checkpoint is of another model.
+        ValueError: The checkpoint is of another model.
     """
     step: Any = jax.ShapeDtypeStruct((), np.int32)
     layout = _abstract_layout(TrainState(step, abstract_params, {}), config)

@@ -29,15 +29,15 @@ def dry_run(config: RunConfig, topology: str | None = None) -> dict[str, Any]:
     """Compiles the step of a run and prints what it takes.
 
     Args:
-      config: The run.
-      topology: Devices, for example ``v5e:2x4`` or ``cpu:8``; None for those at hand.
+        config: The run.
+        topology: Devices, for example ``v5e:2x4`` or ``cpu:8``; None for those at hand.
 
     Returns:
-      What is printed, by name.
+        What is printed, by name.
 
     Raises:
-      ValueError: A topology that cannot be had here, settings that do not fit it, or a step that
-        takes more memory than its devices have.
+        ValueError: A topology that cannot be had here, settings that do not fit it, or a step that
+            takes more memory than its devices have.
     """
     data, parallel = config.data, config.parallel
     mesh = partitioning.make_mesh(parallel.model, _devices(topology))

@@ -33,13 +33,13 @@ class Monitor:
     """Collects what happens in a run and shows it.
 
     Args:
-      run: The run directory, whose training log and events are written.
-      total_steps: Updates of the whole run.
-      first_step: Updates made before this start.
-      flops_per_step: Model FLOPs of one update, over all devices.
-      peak_flops: Measured peak of all devices together, FLOP/s.
-      write: Whether this host writes files; the others only count.
-      show: Whether it prints as well; None: where it writes.
+        run: The run directory, whose training log and events are written.
+        total_steps: Updates of the whole run.
+        first_step: Updates made before this start.
+        flops_per_step: Model FLOPs of one update, over all devices.
+        peak_flops: Measured peak of all devices together, FLOP/s.
+        write: Whether this host writes files; the others only count.
+        show: Whether it prints as well; None: where it writes.
     """
 
     def __init__(
@@ -99,12 +99,12 @@ class Monitor:
         """Writes and shows the updates since the last call.
 
         Args:
-          step: Updates made so far.
-          scalars: What the last update reported (loss, …).
-          input_wait: Seconds waited for data since the start of the run.
+            step: Updates made so far.
+            scalars: What the last update reported (loss, …).
+            input_wait: Seconds waited for data since the start of the run.
 
         Returns:
-          All that was written.
+            All that was written.
         """
         now = time.perf_counter()
         seconds = max(now - self._window_start - self._paused, 1e-9)

@@ -57,15 +57,15 @@ def rms_scaled_adamw(
     clip 1.0, no decay.
 
     Args:
-      learning_rate: a rate, or a schedule of the update count.
-      b1: decay of the first moment.
-      b2: decay of the second moment.
-      eps: added to the square root of the second moment.
-      weight_decay: decoupled decay per unit of learning rate.
-      clip_norm: largest global norm of the gradients, or None for no clipping.
+        learning_rate: A rate, or a schedule of the update count.
+        b1: Decay of the first moment.
+        b2: Decay of the second moment.
+        eps: Added to the square root of the second moment.
+        weight_decay: Decoupled decay per unit of learning rate.
+        clip_norm: Largest global norm of the gradients, or None for no clipping.
 
     Returns:
-      A transformation with the state ``clip``, ``adam``, ``rms_scale``, ``learning_rate``.
+        A transformation with the state ``clip``, ``adam``, ``rms_scale``, ``learning_rate``.
     """
     return chain(
         clip=_clip(clip_norm),
@@ -88,15 +88,15 @@ def adamw(
     The paper fine-tunes with it: lr 3e-4 falling linearly to 0, decay 0.01, clip 1.0.
 
     Args:
-      learning_rate: a rate, or a schedule of the update count.
-      b1: decay of the first moment.
-      b2: decay of the second moment.
-      eps: added to the square root of the bias-corrected second moment.
-      weight_decay: decoupled decay per unit of learning rate.
-      clip_norm: largest global norm of the gradients, or None for no clipping.
+        learning_rate: A rate, or a schedule of the update count.
+        b1: Decay of the first moment.
+        b2: Decay of the second moment.
+        eps: Added to the square root of the bias-corrected second moment.
+        weight_decay: Decoupled decay per unit of learning rate.
+        clip_norm: Largest global norm of the gradients, or None for no clipping.
 
     Returns:
-      A transformation with the state ``clip``, ``adam``, ``decay``, ``learning_rate``.
+        A transformation with the state ``clip``, ``adam``, ``decay``, ``learning_rate``.
     """
     return chain(
         clip=_clip(clip_norm),
@@ -119,17 +119,17 @@ def adafactor(
     Memory is saved on tensors that have two axes of 128 or more.
 
     Args:
-      learning_rate: a rate relative to the size of the parameters, or a schedule of the update
-        count.
-      decay_rate: exponent of the second moment's decay, ``1 - t^-decay_rate``.
-      weight_decay: share of each parameter (layer norms included) taken off per unit of learning
-        rate.
-      clip_norm: largest global norm of the gradients, or None for no clipping.
-      update_clip_rms: largest root mean square of one tensor's normalised update.
+        learning_rate: A rate relative to the size of the parameters, or a schedule of the update
+            count.
+        decay_rate: Exponent of the second moment's decay, ``1 - t^-decay_rate``.
+        weight_decay: Share of each parameter (layer norms included) taken off per unit of learning
+            rate.
+        clip_norm: Largest global norm of the gradients, or None for no clipping.
+        update_clip_rms: Largest root mean square of one tensor's normalised update.
 
     Returns:
-      A transformation with the state ``clip``, ``factored``, ``update_clip``, ``rms_scale``,
-      ``decay``, ``learning_rate``.
+        A transformation with the state ``clip``, ``factored``, ``update_clip``, ``rms_scale``,
+        ``decay``, ``learning_rate``.
 
     Source: Shazeer and Stern, Adafactor, https://arxiv.org/abs/1804.04235
     """
@@ -151,8 +151,8 @@ def restore_integers(state: Any, like: Any) -> Any:
     this once.
 
     Args:
-      state: a restored tree of arrays.
-      like: a tree of the same structure, of arrays or ``jax.ShapeDtypeStruct``.
+        state: A restored tree of arrays.
+        like: A tree of the same structure, of arrays or ``jax.ShapeDtypeStruct``.
     """
 
     def cast(leaf: Any, reference: Any) -> Any:

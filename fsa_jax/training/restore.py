@@ -36,21 +36,21 @@ def restore_or_init(
     """Applies the rule above.
 
     Args:
-      program: Whose train state is wanted.
-      config: The network.
-      saved: The run directory's checkpoints.
-      resume_path: A checkpoint of ours, or a run directory.
-      initial_path: A checkpoint or run directory, ours or T5X's; a Hugging Face folder or
-        ``.safetensors`` file.
-      rng: Key of the random parameters.
-      say: Gets one line that tells which rule held.
+        program: Whose train state is wanted.
+        config: The network.
+        saved: The run directory's checkpoints.
+        resume_path: A checkpoint of ours, or a run directory.
+        initial_path: A checkpoint or run directory, ours or T5X's; a Hugging Face folder or
+            ``.safetensors`` file.
+        rng: Key of the random parameters.
+        say: Gets one line that tells which rule held.
 
     Returns:
-      The train state, and the place in the data or None to begin at its start.
+        The train state, and the place in the data or None to begin at its start.
 
     Raises:
-      FileNotFoundError: A path that holds nothing.
-      ValueError: Weights of another model.
+        FileNotFoundError: A path that holds nothing.
+        ValueError: Weights of another model.
     """
     latest = saved.latest_step
     if latest is not None:
@@ -87,19 +87,19 @@ def load_params(
     """Reads parameters from whatever ``path`` is, onto the devices of ``abstract_params``.
 
     Args:
-      path: A checkpoint or run directory, ours or T5X's; a Hugging Face folder or file.
-      config: The network.
-      abstract_params: Shapes, types and shardings.
-      say: Gets a line for whatever was adapted.
-      step: Which checkpoint of a run directory; None for the best where the run kept one, else the
-        latest.
+        path: A checkpoint or run directory, ours or T5X's; a Hugging Face folder or file.
+        config: The network.
+        abstract_params: Shapes, types and shardings.
+        say: Gets a line for whatever was adapted.
+        step: Which checkpoint of a run directory; None for the best where the run kept one, else
+            the latest.
 
     Returns:
-      The parameters, and what they were read from.
+        The parameters, and what they were read from.
 
     Raises:
-      FileNotFoundError: The path holds nothing.
-      ValueError: Weights of another model.
+        FileNotFoundError: The path holds nothing.
+        ValueError: Weights of another model.
     """
     source = absolute(path)
     if not is_huggingface(source):

@@ -27,12 +27,12 @@ def constant(peak: float, steps: int | None = None, warmup_steps: int = 0) -> op
     """Returns a schedule that stays at ``peak`` after the warm-up.
 
     Args:
-      peak: the learning rate.
-      steps: updates in all, as every schedule is told; does not matter here.
-      warmup_steps: updates of linear warm-up.
+        peak: The learning rate.
+        steps: Updates in all, as every schedule is told; does not matter here.
+        warmup_steps: Updates of linear warm-up.
 
     Raises:
-      ValueError: a negative warm-up.
+        ValueError: A negative warm-up.
     """
     del steps
     return _after_warmup(optax.constant_schedule(peak), peak, warmup_steps)
@@ -44,13 +44,13 @@ def linear(peak: float, steps: int, floor: float = 0.0, warmup_steps: int = 0) -
     The paper's fine-tuning: ``peak`` 3e-4, ``floor`` 0, no warm-up.
 
     Args:
-      peak: the highest learning rate.
-      steps: updates in all, the warm-up included; later updates keep ``floor``.
-      floor: the last learning rate.
-      warmup_steps: updates of linear warm-up.
+        peak: The highest learning rate.
+        steps: Updates in all, the warm-up included; later updates keep ``floor``.
+        floor: The last learning rate.
+        warmup_steps: Updates of linear warm-up.
 
     Raises:
-      ValueError: a negative warm-up, or one that leaves no updates to decay over.
+        ValueError: A negative warm-up, or one that leaves no updates to decay over.
     """
     decay_steps = _decay_steps(steps, warmup_steps)
     return _after_warmup(optax.linear_schedule(peak, floor, decay_steps), peak, warmup_steps)
@@ -70,15 +70,15 @@ def cosine(
     halves the rate that the cosine starts from (``half_start``): 1.5e-3 to 1e-5.
 
     Args:
-      peak: the highest learning rate.
-      steps: updates in all, the warm-up included; later updates keep ``floor``.
-      floor: the last learning rate.
-      warmup_steps: updates of linear warm-up.
-      half_start: start the decay at ``peak / 2``, as the reference does; without warm-up only.
+        peak: The highest learning rate.
+        steps: Updates in all, the warm-up included; later updates keep ``floor``.
+        floor: The last learning rate.
+        warmup_steps: Updates of linear warm-up.
+        half_start: Start the decay at ``peak / 2``, as the reference does; without warm-up only.
 
     Raises:
-      ValueError: a negative warm-up, one that leaves no updates to decay over, or one together
-        with ``half_start``.
+        ValueError: A negative warm-up, one that leaves no updates to decay over, or one together
+            with ``half_start``.
     """
     if half_start and warmup_steps:
         raise ValueError(
@@ -102,13 +102,13 @@ def rsqrt(peak: float, steps: int | None = None, warmup_steps: int = 10_000) -> 
     way; with ``peak`` 0.01 and 10,000 warm-up steps it has T5's decay ``1 / sqrt(count)``.
 
     Args:
-      peak: the learning rate at the end of the warm-up.
-      steps: updates in all, as every schedule is told; does not matter here.
-      warmup_steps: updates of linear warm-up; they also set the time scale of the decay (1 where
-        it is 0).
+        peak: The learning rate at the end of the warm-up.
+        steps: Updates in all, as every schedule is told; does not matter here.
+        warmup_steps: Updates of linear warm-up; they also set the time scale of the decay (1 where
+            it is 0).
 
     Raises:
-      ValueError: a negative warm-up.
+        ValueError: A negative warm-up.
     """
     del steps
     scale = max(warmup_steps, 1)

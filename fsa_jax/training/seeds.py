@@ -48,17 +48,17 @@ def train_seeds(config: RunConfig, seeds: Sequence[int]) -> dict[int, dict[str, 
     """Trains a run once for each seed, all in one program; see ``loop.train``.
 
     Args:
-      config: The run; its own seed is not looked at.
-      seeds: Different numbers.
+        config: The run; its own seed is not looked at.
+        seeds: Different numbers.
 
     Returns:
-      For each seed what ``loop.train`` returns.
+        For each seed what ``loop.train`` returns.
 
     Raises:
-      ValueError: Settings that do not fit together, each in one line.
-      FloatingPointError: Loss or parameters of a seed are not finite.
-      RunFailedError: A hook of ``config.hooks`` raised; the states are saved.
-      SystemExit: With code 3 after SIGTERM or Ctrl-C, once checkpoints are saved.
+        ValueError: Settings that do not fit together, each in one line.
+        FloatingPointError: Loss or parameters of a seed are not finite.
+        RunFailedError: A hook of ``config.hooks`` raised; the states are saved.
+        SystemExit: With code 3 after SIGTERM or Ctrl-C, once checkpoints are saved.
     """
     started = time.perf_counter()
     _check(config, seeds)
@@ -132,14 +132,14 @@ class Stacked:
     """The update of all seeds, and the way from seeds to the stack and back.
 
     Args:
-      config: The run.
-      optimizer: Its optimizer.
-      mesh: Of ``seeds_mesh``.
+        config: The run.
+        optimizer: Its optimizer.
+        mesh: Of ``seeds_mesh``.
 
     Attributes:
-      mesh: The devices that share the seeds.
-      step: ``(states, batches, keys) → (states, metrics)``, all with the seeds axis first; gives
-        the old states' memory away.
+        mesh: The devices that share the seeds.
+        step: ``(states, batches, keys) → (states, metrics)``, all with the seeds axis first; gives
+            the old states' memory away.
     """
 
     def __init__(self, config: RunConfig, optimizer: optax.GradientTransformation, mesh: Mesh):
@@ -191,10 +191,10 @@ class _Member:
     """One seed of a run: the run as if it were alone, but for its updates.
 
     Args:
-      config: The run of all seeds.
-      seed: This one.
-      batches: Its data, in its own order.
-      alone: The program of a run alone.
+        config: The run of all seeds.
+        seed: This one.
+        batches: Its data, in its own order.
+        alone: The program of a run alone.
     """
 
     def __init__(self, config: RunConfig, seed: int, batches: TrainBatches, alone: Program):
@@ -341,9 +341,9 @@ class _Screen:
     """What is printed for all seeds together; each one's own rows go to its files.
 
     Args:
-      config: The run.
-      steps: Updates of the whole run.
-      lines: What to say first.
+        config: The run.
+        steps: Updates of the whole run.
+        lines: What to say first.
     """
 
     def __init__(self, config: RunConfig, steps: int, lines: Sequence[str]):

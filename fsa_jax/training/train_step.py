@@ -28,9 +28,9 @@ class TrainState:
     """What training changes.
 
     Attributes:
-      step: Updates made so far, int32 scalar.
-      params: The network's parameters, float32.
-      opt_state: The optimizer's state, a dict by meaning (``optimizers.py``).
+        step: Updates made so far, int32 scalar.
+        params: The network's parameters, float32.
+        opt_state: The optimizer's state, a dict by meaning (``optimizers.py``).
     """
 
     step: jax.Array
@@ -43,9 +43,9 @@ class LossConfig:
     """Which cross-entropy; see ``loss.cross_entropy``.
 
     Attributes:
-      z_loss: Factor of the squared log normaliser.
-      label_smoothing: Mass taken from the target token.
-      chunk: Most target positions, of all rows of a device, whose logits exist at one time.
+        z_loss: Factor of the squared log normaliser.
+        label_smoothing: Mass taken from the target token.
+        chunk: Most target positions, of all rows of a device, whose logits exist at one time.
     """
 
     z_loss: float = 0.0
@@ -64,12 +64,12 @@ def loss_sums(
     """Returns the loss sum, and as auxiliaries the sums of weights and of correct tokens.
 
     Args:
-      params: Unboxed parameters.
-      batch: Keys as in ``infeed``, all (B, T) or (B, S).
-      rng: Key of the dropout, unused where there is none.
-      config: The network.
-      loss_config: The loss.
-      shards: Number of devices that split B.
+        params: Unboxed parameters.
+        batch: Keys as in ``infeed``, all (B, T) or (B, S).
+        rng: Key of the dropout, unused where there is none.
+        config: The network.
+        loss_config: The loss.
+        shards: Number of devices that split B.
     """
     hidden: Any = network.T5(config).apply(
         {"params": params},
@@ -113,8 +113,8 @@ def gradients(
     """Mean gradients over the target tokens of ``batch``.
 
     Returns:
-      The gradients, shaped as ``params``, and ``{loss, accuracy, tokens}``: mean cross-entropy in
-      nats (z-loss and smoothing included), share of correct tokens, number of tokens.
+        The gradients, shaped as ``params``, and ``{loss, accuracy, tokens}``: mean cross-entropy in
+        nats (z-loss and smoothing included), share of correct tokens, number of tokens.
     """
     value_and_grad = jax.value_and_grad(loss_sums, has_aux=True)
 
@@ -155,17 +155,17 @@ def update(
     """Makes one update.
 
     Args:
-      state: The train state.
-      batch: See ``loss_sums``.
-      rng: The run's key of the dropout.
-      config: The network, dropout included.
-      optimizer: Clips by itself.
-      loss_config: The loss.
-      micro_batches: Parts that the batch is computed in, one after the other.
-      shards: Number of devices that split the batch.
+        state: The train state.
+        batch: See ``loss_sums``.
+        rng: The run's key of the dropout.
+        config: The network, dropout included.
+        optimizer: Clips by itself.
+        loss_config: The loss.
+        micro_batches: Parts that the batch is computed in, one after the other.
+        shards: Number of devices that split the batch.
 
     Returns:
-      The new state, and the metrics of ``gradients`` with ``grad_norm`` and ``param_norm``.
+        The new state, and the metrics of ``gradients`` with ``grad_norm`` and ``param_norm``.
     """
     # A key per step, not a chain of keys: resuming needs the seed alone.
     rng = jax.random.fold_in(rng, state.step)
@@ -180,12 +180,12 @@ def check_batch_size(batch_size: int | None, mesh: Mesh, micro_batches: int) -> 
     """Returns what the rows of a step must be a multiple of.
 
     Args:
-      batch_size: Rows of a step, where they are decided.
-      mesh: The devices.
-      micro_batches: Parts of a batch that are computed one after the other.
+        batch_size: Rows of a step, where they are decided.
+        mesh: The devices.
+        micro_batches: Parts of a batch that are computed one after the other.
 
     Raises:
-      ValueError: Devices and micro-batches cannot share the rows.
+        ValueError: Devices and micro-batches cannot share the rows.
     """
     devices: int = mesh.shape["data"]
     multiple = devices * micro_batches
@@ -202,11 +202,11 @@ class Program:
     """The compiled parts of training on one mesh.
 
     Attributes:
-      mesh: The device mesh.
-      abstract: The train state's shapes, types and shardings (``jax.ShapeDtypeStruct``).
-      init: ``rng → TrainState``, made where it lives.
-      step: ``(state, batch, rng) → (state, metrics)``; gives the old state's memory away.
-      evaluate: ``(params, batch) → {loss, tokens, correct}`` sums, without dropout.
+        mesh: The device mesh.
+        abstract: The train state's shapes, types and shardings (``jax.ShapeDtypeStruct``).
+        init: ``rng → TrainState``, made where it lives.
+        step: ``(state, batch, rng) → (state, metrics)``; gives the old state's memory away.
+        evaluate: ``(params, batch) → {loss, tokens, correct}`` sums, without dropout.
     """
 
     mesh: Mesh
@@ -228,12 +228,12 @@ def make_program(
     """Builds the jitted functions of training.
 
     Args:
-      config: The network, dropout included.
-      optimizer: From ``optimizers.py``; clips by itself.
-      mesh: From ``partitioning.make_mesh``.
-      fsdp: Split parameters and optimizer state over the data axis too.
-      micro_batches: Parts that a batch is computed in, one after the other.
-      loss_config: Defaults to plain cross-entropy.
+        config: The network, dropout included.
+        optimizer: From ``optimizers.py``; clips by itself.
+        mesh: From ``partitioning.make_mesh``.
+        fsdp: Split parameters and optimizer state over the data axis too.
+        micro_batches: Parts that a batch is computed in, one after the other.
+        loss_config: Defaults to plain cross-entropy.
     """
     loss_config = loss_config or LossConfig()
     rules = partitioning.axis_rules(fsdp)

@@ -56,9 +56,9 @@ class ConfigWriter:
     """Writes the splits of one config, shard by shard.
 
     Args:
-        folder: the version folder to fill, ``…/understanding/<config>/1.0.0``.
-        config: name of the config.
-        shard_bytes: a shard ends when it has grown past this.
+        folder: The version folder to fill, ``…/understanding/<config>/1.0.0``.
+        config: Name of the config.
+        shard_bytes: A shard ends when it has grown past this.
     """
 
     def __init__(self, folder: Path, config: str, shard_bytes: int) -> None:
@@ -76,7 +76,7 @@ class ConfigWriter:
         """Appends one example to a split.
 
         Raises:
-            OSError: it cannot be written, as on a full disk.
+            OSError: It cannot be written, as on a full disk.
         """
         import tensorflow as tf
 
@@ -191,7 +191,7 @@ def read(folder: Path) -> Iterator[Example]:
     """Yields the examples of one config's version folder, all splits.
 
     Raises:
-        ValueError: the folder is no data set.
+        ValueError: The folder is no data set.
     """
     require_tensorflow()
     import tensorflow_datasets as tfds

@@ -37,7 +37,7 @@ def asked_data_set(task: str) -> DataSet:
     """Returns the data set that a task asks about.
 
     Raises:
-        ValueError: there is no such task.
+        ValueError: There is no such task.
     """
     if task not in TASKS:
         raise ValueError(f"--task is {task!r}; use one of {', '.join(TASKS)}")
@@ -48,14 +48,14 @@ def ask(task: str, split: str, root: Path) -> list[Question]:
     """Reads what is asked, in the order of the sentences.
 
     Args:
-        task: one of ``TASKS``.
+        task: One of ``TASKS``.
         split: ``train``, ``validation`` or ``dev``, ``test``, ``test_original`` or ``test_hard``;
             ``test`` is the other two together, as the paper reports it.
-        root: the data root, which holds ``fsa/``.
+        root: The data root, which holds ``fsa/``.
 
     Raises:
-        FileNotFoundError: a file is missing.
-        ValueError: there is no such task or split, or a file is not in the benchmark's format.
+        FileNotFoundError: A file is missing.
+        ValueError: There is no such task or split, or a file is not in the benchmark's format.
     """
     data_set = asked_data_set(task)
     split = "validation" if split == "dev" else split
@@ -75,10 +75,10 @@ def make_prompt(
     """Builds a task's prompt.
 
     Args:
-        task: such as ``tsa_rest14``.
-        train: the train set, as of ``sentences_of``: demonstrations are drawn from it.
-        shots: number of demonstrations; None for the paper's.
-        seed: of the draw.
+        task: Such as ``tsa_rest14``.
+        train: The train set, as of ``sentences_of``: demonstrations are drawn from it.
+        shots: Number of demonstrations; None for the paper's.
+        seed: Of the draw.
     """
     kind = asked_data_set(task).kind
     texts = _texts()
@@ -145,10 +145,10 @@ def prediction_row(task: str, question: Question, raw: str, reason: str) -> dict
     """Returns the prediction row of one answer.
 
     Args:
-        task: one of ``TASKS``.
-        question: what was asked.
-        raw: the answer as it came; empty where none did.
-        reason: why there is none, or why it was filtered.
+        task: One of ``TASKS``.
+        question: What was asked.
+        raw: The answer as it came; empty where none did.
+        reason: Why there is none, or why it was filtered.
     """
     return {
         "id": question.id,

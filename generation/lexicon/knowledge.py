@@ -14,10 +14,10 @@ class Cue:
     """A phrase that judges without a sentiment word.
 
     Attributes:
-        pattern: matches lower-cased text.
-        value: its weight on VADER's scale.
-        means: what the phrase implies, as a noun phrase.
-        aspect: the aspect judged where the clause names no target; None for the whole.
+        pattern: Matches lower-cased text.
+        value: Its weight on VADER's scale.
+        means: What the phrase implies, as a noun phrase.
+        aspect: The aspect judged where the clause names no target; None for the whole.
     """
 
     pattern: re.Pattern[str]
@@ -31,14 +31,14 @@ class Knowledge:
     """What is known about one domain.
 
     Attributes:
-        whole: what a review is about where it names nothing.
-        general: the aspect of the whole.
-        terms: aspect by target term, lower case, of one to three words.
-        valences: weight by word, lower case.
-        implied: aspect by opinion word.
-        cues: phrases that judge, in order of precedence.
-        boosters: weight added by a degree word.
-        negations: words that turn a judgement around.
+        whole: What a review is about where it names nothing.
+        general: The aspect of the whole.
+        terms: Aspect by target term, lower case, of one to three words.
+        valences: Weight by word, lower case.
+        implied: Aspect by opinion word.
+        cues: Phrases that judge, in order of precedence.
+        boosters: Weight added by a degree word.
+        negations: Words that turn a judgement around.
     """
 
     whole: str

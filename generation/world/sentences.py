@@ -18,10 +18,10 @@ class SampleOpinion:
     """One opinion of a sentence.
 
     Attributes:
-        target: the words reviewed, or None where the sentence names none.
-        start: offset of ``target`` in the sentence in characters, or None.
-        category: such as ``FOOD#QUALITY``.
-        polarity: positive, negative, neutral or conflict.
+        target: The words reviewed, or None where the sentence names none.
+        start: Offset of ``target`` in the sentence in characters, or None.
+        category: Such as ``FOOD#QUALITY``.
+        polarity: Positive, negative, neutral or conflict.
         words: (offset, opinion word) pairs; empty where the opinion is implicit.
     """
 
@@ -83,8 +83,8 @@ class Speaker:
 
     Args:
         domain: ``restaurant`` or ``laptop``.
-        rng: the only source of chance.
-        reach: share of each word list that may be drawn, from its front; the train sets of the
+        rng: The only source of chance.
+        reach: Share of each word list that may be drawn, from its front; the train sets of the
             benchmark use less than 1, so that tests hold words that only the reviews have taught.
     """
 
@@ -95,8 +95,8 @@ class Speaker:
         """Draws one sentence.
 
         Args:
-            mood: chance of a positive opinion, 0 to 1.
-            kind: one of ``KINDS``; drawn by its weight where None.
+            mood: Chance of a positive opinion, 0 to 1.
+            kind: One of ``KINDS``; drawn by its weight where None.
         """
         kind = kind or self.rng.choices(list(KINDS), list(KINDS.values()))[0]
         sentence: SampleSentence = getattr(self, f"_{kind}")(mood)

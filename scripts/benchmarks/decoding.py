@@ -149,7 +149,7 @@ def compare(job: dict[str, Any], folder: Path, rounds: int) -> dict[str, Any]:
     """Measures both sides of a job; returns what was found.
 
     Raises:
-      SideEndedError: One ended early, so there is nothing to compare.
+        SideEndedError: One ended early, so there is nothing to compare.
     """
     path = folder / "job.json"
     path.write_text(json.dumps(job))

@@ -35,9 +35,9 @@ class Part:
     """A piece of the training step.
 
     Attributes:
-      count: How often one micro-batch runs it.
-      flops: Model FLOPs of all ``count`` runs, forward and backward.
-      run: Runs it once, and waits.
+        count: How often one micro-batch runs it.
+        flops: Model FLOPs of all ``count`` runs, forward and backward.
+        run: Runs it once, and waits.
     """
 
     count: int

@@ -32,9 +32,9 @@ class Spec:
     """How a side is started.
 
     Attributes:
-      name: What it is called in the results.
-      module: A module whose ``main`` calls ``serve`` when given ``--side``.
-      arguments: Its command line.
+        name: What it is called in the results.
+        module: A module whose ``main`` calls ``serve`` when given ``--side``.
+        arguments: Its command line.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Measured:
     """What a side has said.
 
     Attributes:
-      ready: Once it was built and warm.
-      rounds: After each round.
-      peak_memory: In bytes, over its whole life.
+        ready: Once it was built and warm.
+        rounds: After each round.
+        peak_memory: In bytes, over its whole life.
     """
 
     ready: Record
@@ -65,7 +65,7 @@ def measure(specs: Sequence[Spec], rounds: int) -> dict[str, Measured]:
     """Starts sides, measures them in turn, each round beginning with another one, and ends them.
 
     Raises:
-      SideEndedError: One has ended early; the others are ended, too.
+        SideEndedError: One has ended early; the others are ended, too.
     """
     with contextlib.ExitStack() as stack:
         running = [stack.enter_context(_Side(spec)) for spec in specs]
@@ -144,7 +144,7 @@ def serve(build: Callable[[], Built]) -> None:
     """Plays a side: builds, says so, does a round for each ``round`` of standard input, and ends.
 
     Args:
-      build: Returns what to say once ready, and the function that does one round.
+        build: Returns what to say once ready, and the function that does one round.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print must not mix with the answers

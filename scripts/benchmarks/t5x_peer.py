@@ -43,9 +43,9 @@ class Trainer:
     """One update at a time: sums of gradients over micro-batches, then one division.
 
     Args:
-      config: Of the network, which starts at random.
-      params: Initial parameters.
-      micro_batches: Parts of a batch.
+        config: Of the network, which starts at random.
+        params: Initial parameters.
+        micro_batches: Parts of a batch.
     """
 
     def __init__(self, config: T5Config, params: Any, micro_batches: int):

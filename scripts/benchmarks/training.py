@@ -166,7 +166,7 @@ def compare(options: argparse.Namespace, arguments: list[str]) -> dict[str, Any]
     A peer that ends early, or beside which ours does, is left out with its reason.
 
     Raises:
-      SideEndedError: Our side could be measured beside none, nor alone.
+        SideEndedError: Our side could be measured beside none, nor alone.
     """
     pairs: dict[str, dict[str, sides.Measured]] = {}
     left_out: dict[str, str] = {}
@@ -206,8 +206,8 @@ def summary(
     """The figures of our side over all its rounds, of the peers, and of both beside each other.
 
     Args:
-      ours: Our side, as often as it was measured.
-      peers: See ``peers_of``.
+        ours: Our side, as often as it was measured.
+        peers: See ``peers_of``.
     """
     always = sides.Measured(
         ours[0].ready, [r for one in ours for r in one.rounds], max(one.peak_memory for one in ours)

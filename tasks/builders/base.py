@@ -29,9 +29,9 @@ class Config(tfds.core.BuilderConfig):
 
 # The keyword is one of TFDS's registering base class.
 class BenchmarkBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
-    """A builder over data sets of `fsa_jax.opinions.data_sets`.
+    """A builder over data sets of ``fsa_jax.opinions.data_sets``.
 
-    A sub-class lists its configs, and in `ADDRESSES`, for each folder below the data root, the
+    A sub-class lists its configs, and in ``ADDRESSES``, for each folder below the data root, the
     public address that its files come from.
     """
 

@@ -1,7 +1,7 @@
 """The two formats of quad data sets, one sentence a line.
 
-ABSA-QUAD: `sentence####[['target', 'category', 'polarity', 'opinion'], …]`. ACOS: `sentence`, a
-tab, and then `a_from,a_to CATEGORY s o_from,o_to`, tab by tab: places count words, `-1,-1` is
+ABSA-QUAD: ``sentence####[['target', 'category', 'polarity', 'opinion'], …]``. ACOS: ``sentence``, a
+tab, and then ``a_from,a_to CATEGORY s o_from,o_to``, tab by tab: places count words, ``-1,-1`` is
 implicit, and s is 0 (negative), 1 (neutral) or 2 (positive).
 """
 
@@ -26,7 +26,7 @@ _ACOS_QUAD = re.compile(r"(-?\d+),(-?\d+) (\S+) (\S+) (-?\d+),(-?\d+)")
 
 
 class AbsaQuad:
-    """ABSA-QUAD's `####` lines."""
+    """ABSA-QUAD's ``####`` lines."""
 
     DESCRIPTION = "ABSA-QUAD text: sentence####[[target, category, polarity, opinion], …]"
 
@@ -37,7 +37,7 @@ class AbsaQuad:
 
     @staticmethod
     def read(text: str, log: Log) -> list[Sentence]:
-        """Reads a file's text; see `fsa_json.read`."""
+        """Reads a file's text; see ``fsa_json.read``."""
         sentences = []
         for number, line in _lines(text):
             sentence, mark, written = line.rpartition("####")  # a text may hold the mark
@@ -67,7 +67,7 @@ class Acos:
 
     @staticmethod
     def read(text: str, log: Log) -> list[Sentence]:
-        """Reads a file's text; see `fsa_json.read`."""
+        """Reads a file's text; see ``fsa_json.read``."""
         sentences = []
         for number, line in _lines(text):
             sentence, *quads = line.split("\t")

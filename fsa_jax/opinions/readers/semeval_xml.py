@@ -1,9 +1,9 @@
 """The XML of SemEval-2014, 2015 and 2016.
 
-2014: `<sentence id><text/><aspectTerms><aspectTerm term polarity from to/></aspectTerms>
-<aspectCategories><aspectCategory category polarity/></aspectCategories></sentence>`. 2015 and 2016:
-`<Review><sentences><sentence id><text/><Opinions><Opinion target category polarity from to/>`,
-where `NULL` stands for an implicit target.
+2014: ``<sentence id><text/><aspectTerms><aspectTerm term polarity from to/></aspectTerms>
+<aspectCategories><aspectCategory category polarity/></aspectCategories></sentence>``. 2015 and
+2016: ``<Review><sentences><sentence id><text/><Opinions><Opinion target category polarity from
+to/>``, where ``NULL`` stands for an implicit target.
 
 Text-level annotation (2016's subtask 2) judges whole reviews, which no sentence can be made of; its
 opinions are faults, as is whatever else has a polarity and is none of the elements above.
@@ -26,7 +26,7 @@ def looks_like(head: str) -> bool:
 
 
 def read(text: str, log: Log) -> list[Sentence]:
-    """Reads a file's text; see `fsa_json.read`."""
+    """Reads a file's text; see ``fsa_json.read``."""
     handler = _Handler(log)
     try:
         xml.sax.parseString(text, handler)

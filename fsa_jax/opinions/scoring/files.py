@@ -29,7 +29,7 @@ _INDEX = {name: index for index, name in enumerate(COLUMNS)}
 class Scored:
     """One prediction file, scored.
 
-    Args:
+    Attributes:
         source: The file, and whose answers it holds.
         task: Its task.
         kind: What the task asks for.
@@ -83,7 +83,7 @@ def f1_of_sums(sums: np.ndarray) -> np.ndarray:
     """Returns F1 in percent for many sums of counts at once.
 
     Args:
-        sums: Sums of the columns of `f1_columns`, shape (draws, 4).
+        sums: Sums of the columns of ``f1_columns``, shape (draws, 4).
 
     Returns:
         Shape (draws,).
@@ -103,7 +103,7 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
 
     Args:
         path: JSON lines of prediction rows.
-        kind: What the task asks for; `None` tells it by the rows.
+        kind: What the task asks for; ``None`` tells it by the rows.
         misses: Takes a JSON line for each row that is not perfect, with the reason.
 
     Raises:
@@ -148,7 +148,7 @@ def _miss(row: Row, kind: Kind) -> dict[str, Any]:
 def score_paths(
     paths: Iterable[Path], kind: Kind | None = None, misses: TextIO | None = None
 ) -> dict[str, list[Scored]]:
-    """Scores files, run directories and other folders of files; see `find_sources`.
+    """Scores files, run directories and other folders of files; see ``find_sources``.
 
     Returns:
         The scored files by task; several files of the same sentences are its seeds, ordered by seed
@@ -217,13 +217,13 @@ def summarize(
 
     Args:
         seeds: The task's files.
-        groups: Names out of `GROUPS`.
+        groups: Names out of ``GROUPS``.
         draws: Draws of the bootstrap interval of F1; 0 for none. Sentences of all seeds are drawn.
 
     Yields:
-        `group` (all, implicit, …, or a polarity), `seeds`, and for each score its mean over the
-        seeds and `<score>_std`; for the first row `f1_interval` and `strict_f1_interval` as well.
-        A sub-set that is empty has no scores, only `rows` and `gold_units`, both 0.
+        ``group`` (all, implicit, …, or a polarity), ``seeds``, and for each score its mean over the
+        seeds and ``<score>_std``; for the first row ``f1_interval`` and ``strict_f1_interval`` as
+        well. A sub-set that is empty has no scores, only ``rows`` and ``gold_units``, both 0.
     """
     first = _summary("all", [metrics(seed.sums()) for seed in seeds])
     if draws:
@@ -292,7 +292,7 @@ def _named(seeds: Sequence[Scored]) -> str:
 
 
 def pooled_f1(seeds: Sequence[Scored], strict: bool = False) -> float:
-    """Returns the F1 over the sentences of all seeds together, which `compare` compares."""
+    """Returns the F1 over the sentences of all seeds together, which ``compare`` compares."""
     sums = sum(seed.sums() for seed in seeds)
     return float(f1_of_sums(f1_columns(np.asarray(sums)[None], strict))[0])
 

@@ -1,9 +1,10 @@
 """Prediction files: JSON lines of prediction rows, from students and LLMs alike.
 
-A row needs `task`, `gold`, and `parsed` or `raw`; a unit is an object or a list of its values
-with the polarity last. The rows that T5X writes are read as well: they hold ours under
-`prediction`. Where `parsed` is null, `raw` is parsed here: as the Python list that LLMs are asked
-for, or as a target text. Rows without `reference` get it where the sentence (`text`) is known.
+A row needs ``task``, ``gold``, and ``parsed`` or ``raw``; a unit is an object or a list of its
+values with the polarity last. The rows that T5X writes are read as well: they hold ours under
+``prediction``. Where ``parsed`` is null, ``raw`` is parsed here: as the Python list that LLMs are
+asked for, or as a target text. Rows without ``reference`` get it where the sentence (``text``) is
+known.
 """
 
 import codecs
@@ -37,7 +38,7 @@ _FLAGS = {None: -1, False: 0, True: 1}
 
 
 def kind_of(task: str, unit: Any = None) -> Kind | None:
-    """Tells what a task asks for by its name or else by a unit; `None` if neither says."""
+    """Tells what a task asks for by its name or else by a unit; ``None`` if neither says."""
     for prefix, kind in _KINDS.items():
         if task == prefix or task.startswith(f"{prefix}_"):
             return kind
@@ -56,7 +57,7 @@ def read_predictions(path: Path, kind: Kind | None = None) -> Iterator[tuple[Row
 
     Args:
         path: A file of prediction rows.
-        kind: What the task asks for; `None` tells it by the task's name or the units.
+        kind: What the task asks for; ``None`` tells it by the task's name or the units.
 
     Raises:
         ValueError: A line is no prediction row, or one of another task, with file and line.
@@ -127,9 +128,9 @@ def _find_kind(row: Row) -> Kind:
 
 
 def _settle(row: Row, kind: Kind) -> None:
-    """Makes units of what stands for them, and adds the row's `keys` and `flags`.
+    """Makes units of what stands for them, and adds the row's ``keys`` and ``flags``.
 
-    Flags say for each of `SUBSETS` whether the row is in it: 1, 0, or -1 for unknown.
+    Flags say for each of ``SUBSETS`` whether the row is in it: 1, 0, or -1 for unknown.
     """
     if row.get("parsed") is None:
         answer = read_answer(row["raw"] or "", kind, row.get("text") or "")

@@ -1,8 +1,8 @@
 """The one scorer of students and LLMs: prediction rows, what is counted of them, their scores.
 
-A *prediction row* explains one output: `id, task, raw, parsed, gold, matches, reason`, and beside
-them `text`, the sub-sets it belongs to (`implicit, multiple, hard`), `unparsed` (parts of the
-output that are no unit), and `reference` (the units by the paper's rule, where that can be
+A *prediction row* explains one output: ``id, task, raw, parsed, gold, matches, reason``, and beside
+them ``text``, the sub-sets it belongs to (``implicit, multiple, hard``), ``unparsed`` (parts of the
+output that are no unit), and ``reference`` (the units by the paper's rule, where that can be
 applied). Every score is a function of the rows alone.
 
 *Reference F1* is the paper's: precision is the share of predicted units found in the sentence's
@@ -47,7 +47,7 @@ def prediction_row(
         raw: What the model wrote.
         gold: The sentence's gold units.
         text: The sentence.
-        **about: `id`, and the sub-sets that the sentence belongs to.
+        **about: ``id``, and the sub-sets that the sentence belongs to.
 
     Returns:
         The prediction row, fit for JSON.
@@ -74,7 +74,7 @@ def match(parsed: list[Unit], gold: list[Unit], kind: Kind) -> list[list[int]]:
     """Pairs predicted and gold units of the same fields, each at most once.
 
     Returns:
-        Pairs [index in `parsed`, index in `gold`], in the order of `parsed`.
+        Pairs [index in ``parsed``, index in ``gold``], in the order of ``parsed``.
     """
     keys = ([unit_key(unit, kind) for unit in units] for units in (parsed, gold))
     return [list(indices) for indices in pair(*keys)]
@@ -182,8 +182,9 @@ def score(rows: Iterable[Row], kind: Kind) -> dict[str, float]:
         kind: What the task asks for.
 
     Returns:
-        All scores, as of `counts.metrics`: `f1, precision, recall` (reference), the same strict, of
-        extraction and soft, `polarity_accuracy` and `parse_failure_rate`, all in percent.
+        All scores, as of ``counts.metrics``: ``f1, precision, recall`` (reference), the same
+        strict, of extraction and soft, ``polarity_accuracy`` and ``parse_failure_rate``, all in
+        percent.
     """
     sums = np.zeros(len(COLUMNS))
     for row in rows:

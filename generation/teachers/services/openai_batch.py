@@ -41,11 +41,11 @@ class Limits:
     """How batches are cut.
 
     Attributes:
-        requests: most requests in a batch (the service takes 50,000).
-        bytes: most bytes in a batch's file (the service takes 200 MB).
-        open_batches: most batches at the service at a time.
-        poll: seconds between looks at a batch.
-        rounds: how often a request is sent again after its batch expired.
+        requests: Most requests in a batch (the service takes 50,000).
+        bytes: Most bytes in a batch's file (the service takes 200 MB).
+        open_batches: Most batches at the service at a time.
+        poll: Seconds between looks at a batch.
+        rounds: How often a request is sent again after its batch expired.
     """
 
     requests: int = 50_000
@@ -67,10 +67,10 @@ class BatchTeacher:
     """Sends requests in batches, and takes up those of earlier runs.
 
     Args:
-        spec: who answers.
-        service: where; its price should be the batch price.
-        limits: how batches are cut.
-        folder: the run's.
+        spec: Who answers.
+        service: Where; its price should be the batch price.
+        limits: How batches are cut.
+        folder: The run's.
     """
 
     def __init__(self, spec: Spec, service: Service, limits: Limits, folder: Path) -> None:
@@ -107,9 +107,9 @@ class BatchTeacher:
         """Asks for the list of batches: the key must be good, and the service must know batches.
 
         Raises:
-            ValueError: it does not, or the key is wrong.
-            ServiceError: it cannot be reached, or refuses otherwise.
-            OSError: the journal cannot be written.
+            ValueError: It does not, or the key is wrong.
+            ServiceError: It cannot be reached, or refuses otherwise.
+            OSError: The journal cannot be written.
         """
         self.journal.prepare_folder()
         try:
@@ -126,8 +126,8 @@ class BatchTeacher:
         """Yields answers as batches end.
 
         Raises:
-            ValueError: the service refuses the command.
-            ServiceError: it will answer nothing more. What is open stays in the journal.
+            ValueError: The service refuses the command.
+            ServiceError: It will answer nothing more. What is open stays in the journal.
         """
         try:
             yield from self._answers(iter(requests))
@@ -319,7 +319,7 @@ class BatchTeacher:
         """Keeps the requests of a batch that was refused as a whole: nothing was asked or paid.
 
         Raises:
-            RefusedError: there is no sense in sending them again.
+            RefusedError: There is no sense in sending them again.
         """
         self.journal.ended(batch)
         size = len(batch.requests)
@@ -382,11 +382,11 @@ class BatchTeacher:
         """Calls the service, again after faults that pass.
 
         Args:
-            ask: the call.
-            patient: what is not found is looked for again: it may be on its way.
+            ask: The call.
+            patient: What is not found is looked for again: it may be on its way.
 
         Raises:
-            RefusedError: it refuses, or the fault does not pass.
+            RefusedError: It refuses, or the fault does not pass.
         """
         for attempt in range(1, self.service.attempts + 1):
             try:

@@ -27,7 +27,7 @@ class Gate:
     holds back all requests, not only the one that was told.
 
     Args:
-        most: the largest number in flight.
+        most: The largest number in flight.
     """
 
     COOL_SECONDS = 1.0
