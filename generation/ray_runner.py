@@ -90,7 +90,7 @@ def generate(choice: factory.Choice, options: run.Options, cluster: Cluster) -> 
     )
     # Fail here rather than in every worker.
     run.survey(absolute, Progress())
-    factory.make(choice, absolute.folder)
+    factory.make(choice, absolute.folder).close()
     started = not ray.is_initialized()
     if started:
         ray.init(

@@ -44,7 +44,7 @@ def llms_rows(name, split, root, folder):
     options.folder.mkdir(exist_ok=True)
     options.files.ledger.touch()
     path = in_context.write_predictions(name, asked, prompt, spec, options)
-    return [json.loads(line) for line in path.open()]
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 def shared(rows):

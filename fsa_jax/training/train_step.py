@@ -172,7 +172,7 @@ def update(
     grads, metrics = gradients(state.params, batch, rng, config, loss_config, micro_batches, shards)
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    metrics |= {"grad_norm": optax.global_norm(grads), "param_norm": optax.global_norm(params)}
+    metrics |= {"grad_norm": optax.tree.norm(grads), "param_norm": optax.tree.norm(params)}
     return TrainState(state.step + 1, params, opt_state), metrics
 
 
@@ -249,11 +249,11 @@ def make_program(
     rows = partitioning.batch_sharding(mesh)
 
     def step(state: TrainState, batch: Batch, rng: jax.Array) -> tuple[TrainState, Metrics]:
-        with mesh, nn.logical_axis_rules(rules):
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh), nn.logical_axis_rules(rules):
             return update(state, batch, rng, config, optimizer, loss_config, micro_batches, shards)
 
     def evaluate(params: Params, batch: Batch) -> Metrics:
-        with mesh, nn.logical_axis_rules(rules):
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh), nn.logical_axis_rules(rules):
             total, sums = loss_sums(
                 params, batch, None, config.without_dropout(), LossConfig(), shards
             )

@@ -11,6 +11,7 @@ import pytest
 from generation import prompting, records
 from generation.reviews import cleaning, collecting, from_dumps
 from generation.run import Options
+from generation.teachers import factory
 from generation.teachers.factory import Choice
 from generation.world.reviews import draw_reviews
 
@@ -63,11 +64,18 @@ def serve(tmp_path):
 
         def start(**script):
             server = Running(script, tmp_path)
-            stack.callback(server.process.wait)
+            stack.enter_context(server.process)  # waits, and closes its output
             stack.callback(server.process.kill)
             return server
 
         yield start
+
+
+@pytest.fixture
+def make_teacher():
+    """Returns ``factory.make``; what it made is closed with the test, also where a run died."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *choice: stack.enter_context(contextlib.closing(factory.make(*choice)))
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_first_step_has_the_loss_and_gradients_of_t5x(their_model, config, param
     their_loss, their_grads = jax.jit(
         jax.value_and_grad(lambda params: their_model.loss_fn(params, batch, None)[0])
     )(params)
-    norm, their_norm = optax.global_norm(grads), optax.global_norm(their_grads)
+    norm, their_norm = optax.tree.norm(grads), optax.tree.norm(their_grads)
     print("loss", metrics["loss"], their_loss, "gradient norm", norm, their_norm)
     assert float(metrics["loss"]) == pytest.approx(float(their_loss), abs=1e-4)
     assert float(norm) == pytest.approx(float(their_norm), rel=1e-4)
@@ -401,7 +401,7 @@ def test_t5x_distils_with_our_optimizer_and_the_built_in_engine_reads_it(distill
     assert not place
     counts = (state.step, state.opt_state["adam"].count, state.opt_state["learning_rate"].count)
     assert [(int(c), c.dtype) for c in counts] == [(4, np.int32)] * 3
-    assert float(optax.global_norm(state.opt_state["adam"].mu)) > 0
+    assert float(optax.tree.norm(state.opt_state["adam"].mu)) > 0
     before, _ = checkpoints.restore_run(distilled / "distill/checkpoint_2", tiny, compiled.abstract)
     moved = jax.tree.map(lambda a, b: float(abs(a - b).max()), state.params, before.params)
     assert min(jax.tree.leaves(moved)) > 0

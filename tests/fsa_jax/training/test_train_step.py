@@ -1,6 +1,7 @@
 """A step's numbers do not depend on micro-batches, devices, sharding, packing or scan."""
 
 import dataclasses
+import re
 
 import jax
 import jax.numpy as jnp
@@ -140,6 +141,19 @@ def test_eight_devices_equal_one(model_parallel, fsdp, micro_batches):
 
 
 @pytest.mark.numeric
+def test_activations_are_held_to_the_rows_of_the_batch():
+    """Where no mesh is known at tracing, Flax leaves the network's constraints out unsaid."""
+    program = train_step.make_program(CONFIG, OPTIMIZER, partitioning.make_mesh(2))
+    batch = {name: jnp.asarray(rows) for name, rows in one_a_row(examples(8)).items()}
+    for run, arguments in (
+        (program.step, (program.abstract, batch, jax.random.key(0))),
+        (program.evaluate, (program.abstract.params, batch)),
+    ):
+        text = run.lower(*arguments).as_text()
+        held = re.findall(r'sharding_constraint .*\[\{"data"\}, \{\}, \{\}\].*x32xf32>', text)
+        assert len(held) >= CONFIG.num_encoder_layers + CONFIG.num_decoder_layers
+
+
 def test_sharded_gradients_equal_those_of_one_device():
     batch = one_a_row(examples(8))
     want, _ = grads_of(batch)

@@ -67,7 +67,9 @@ def test_predictions_of_every_task(data, serve, tmp_path):
         command += ["--base-url", server.url]
         result = CLI.invoke(app, command)
         assert result.exit_code == 0, result.output
-        rows = [json.loads(r) for r in (output / f"{task}-predictions.jsonl").open()]
+        rows = [
+            json.loads(r) for r in (output / f"{task}-predictions.jsonl").read_text().splitlines()
+        ]
         asked = in_context.ask(task, "test", data)
         assert [row["text"] for row in rows] == [question.sentence.text for question in asked]
         if task.startswith(("tsa", "asa")):

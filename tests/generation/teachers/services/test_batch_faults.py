@@ -6,7 +6,6 @@ import time
 import pytest
 
 from generation import foreground, ledger, run
-from generation.teachers import factory
 from generation.teachers.base import ServiceError
 from generation.teachers.services import batch_faults, faults
 from generation.teachers.services.batch_faults import SMALLER, WAIT, State
@@ -213,11 +212,13 @@ def test_a_batch_that_somebody_cancelled_is_not_fought_over(
     assert set(server.counts()["answered"].values()) == {1}
 
 
-def test_a_stop_leaves_batches_to_the_next_run(serve, write_reviews, options, batch_choice):
+def test_a_stop_leaves_batches_to_the_next_run(
+    serve, write_reviews, options, batch_choice, make_teacher
+):
     server = serve(batch_polls=10**6)
     task = options(write_reviews(5))
     chosen = batch_choice(server, poll=30.0)
-    teacher, started = factory.make(chosen, task.folder), time.monotonic()
+    teacher, started = make_teacher(chosen, task.folder), time.monotonic()
 
     def stop():
         return "by SIGTERM" if time.monotonic() - started > 1.5 else ""

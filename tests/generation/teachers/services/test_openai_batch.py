@@ -61,13 +61,13 @@ def test_an_expired_batch_is_harvested_and_only_the_rest_sent_again(
 
 @pytest.mark.parametrize("moment", ["created", "create"])
 def test_a_killed_run_takes_its_batches_up_again(
-    serve, write_reviews, options, choice, monkeypatch, moment
+    serve, write_reviews, options, choice, monkeypatch, moment, make_teacher
 ):
     """Dies after the batch is made: once with its id written down, once just before that."""
     server = serve(batch_polls=3)
     task = options(write_reviews(10))
     chosen = batch_choice(choice, server, requests=15, open_batches=2)
-    teacher = factory.make(chosen, task.folder)
+    teacher = make_teacher(chosen, task.folder)
 
     class DeadError(BaseException):
         pass
@@ -92,11 +92,11 @@ def test_a_killed_run_takes_its_batches_up_again(
     assert foreground.generate(chosen, task, quiet=True).written == 0
 
 
-def test_killed_while_harvesting(serve, write_reviews, options, choice):
+def test_killed_while_harvesting(serve, write_reviews, options, choice, make_teacher):
     server = serve()
     task = options(write_reviews(20), prompt="rw")
     chosen = batch_choice(choice, server)
-    teacher = factory.make(chosen, task.folder)
+    teacher = make_teacher(chosen, task.folder)
 
     def die_after_seven(progress):
         if progress.written == 7:
@@ -111,10 +111,8 @@ def test_killed_while_harvesting(serve, write_reviews, options, choice):
     assert set(server.counts()["asked"].values()) == {1}
 
 
-def test_price_of_the_preset_is_halved(monkeypatch, tmp_path):
+def test_price_of_the_preset_is_halved(monkeypatch, tmp_path, make_teacher):
     monkeypatch.setenv("OPENAI_API_KEY", "x")
-    single = factory.make(factory.Choice("gpt35"), tmp_path)
-    batch = factory.make(factory.Choice("gpt35", "openai_batch"), tmp_path)
+    single = make_teacher(factory.Choice("gpt35"), tmp_path)
+    batch = make_teacher(factory.Choice("gpt35", "openai_batch"), tmp_path)
     assert batch.price.cost(1000, 1000) == single.price.cost(1000, 1000) / 2 == 0.001
-    single.close()
-    batch.close()

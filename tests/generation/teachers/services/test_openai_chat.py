@@ -8,7 +8,6 @@ import time
 import pytest
 
 from generation import foreground, ledger, run
-from generation.teachers import factory
 from generation.teachers.base import ServiceError
 
 
@@ -111,7 +110,7 @@ def test_service_that_is_not_there(write_reviews, options, choice):
         foreground.generate(choice(Nowhere), options(write_reviews(1)), quiet=True)
 
 
-def test_key_reaches_no_file(serve, write_reviews, options, choice, monkeypatch):
+def test_key_reaches_no_file(serve, write_reviews, options, choice, monkeypatch, make_teacher):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     server = serve(key="sk-very-secret", poison="The")
     task = options(write_reviews(20))
@@ -119,7 +118,7 @@ def test_key_reaches_no_file(serve, write_reviews, options, choice, monkeypatch)
     written = [path.read_bytes() for path in task.folder.rglob("*") if path.is_file()]
     assert len(written) >= 3
     assert not any(b"sk-very-secret" in content for content in written)
-    assert "sk-very-secret" not in repr(factory.make(choice(server), task.folder).service)
+    assert "sk-very-secret" not in repr(make_teacher(choice(server), task.folder).service)
 
 
 def test_used_up_quota_stops_and_loses_nothing(serve, write_reviews, options, choice):
@@ -147,12 +146,11 @@ def test_max_cost_is_not_passed(serve, write_reviews, options, choice):
     assert spent == pytest.approx(progress.cost)
 
 
-def test_overload_lowers_the_number_in_flight(serve, write_reviews, options, choice):
+def test_overload_lowers_the_number_in_flight(serve, write_reviews, options, choice, make_teacher):
     server = serve(faults={"429": 0.3}, seed=2, latency=0.01)
     task = options(write_reviews(100), prompt="rw")
-    teacher = factory.make(choice(server, concurrency=32), task.folder)
+    teacher = make_teacher(choice(server, concurrency=32), task.folder)
     progress = run.generate(task, teacher)
-    teacher.close()
     assert progress.statuses == {"ok": 100}
     assert teacher.gate.limit < 32
     assert teacher.retries["rate_limit"] > 10
