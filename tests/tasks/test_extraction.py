@@ -94,6 +94,7 @@ def test_evaluation_as_seqio_does_it(benchmark):
     assert rows[2] | {"parsed": 0, "gold": 0, "reference": 0} == {
         "id": "h:1",
         "task": "asa_rest16",
+        "kind": "asa",
         "raw": "drinks style_options | positive ; food quality | neutral",
         "parsed": 0,
         "gold": 0,

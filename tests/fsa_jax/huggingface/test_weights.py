@@ -462,9 +462,3 @@ def test_missing_and_broken_files_are_named(saved, tmp_path):
     shard.unlink()
     with pytest.raises(FileNotFoundError, match=shard.name):
         weights.load_params(sharded, config)
-
-
-def test_a_vocabulary_larger_than_the_embedding_is_refused():
-    weights.check_vocabulary(32101, 32128)
-    with pytest.raises(ValueError, match="vocabulary has 32101 ids but the embedding only 32100"):
-        weights.check_vocabulary(32101, 32100)

@@ -74,14 +74,21 @@ def test_sides_take_turns_and_end(play):
     assert found["ours"].peak_memory > 1e6
 
 
+# At least 0.3 GiB: Linux hands the peak of the process that starts it down to a side.
+HELD = r"(0\.[3-9]|[1-9])"
+
+
 @pytest.mark.parametrize(
     ("fate", "words"),
     [
         (
             "killed",
-            r"peer was killed by SIGKILL, most likely for want of memory; it had held 0\.[3-9]",
+            r"peer was killed by SIGKILL, most likely for want of memory; it had held " + HELD,
         ),
-        ("early", r"peer ended early with exit code 7, its message is above; it had held 0\.[3-9]"),
+        (
+            "early",
+            r"peer ended early with exit code 7, its message is above; it had held " + HELD,
+        ),
         ("raises", "peer ended early with exit code 1"),
     ],
 )
