@@ -28,51 +28,24 @@ TESTED_TOGETHER = {
     ],
     "fsa_jax/data/test_batches.py": [
         "fsa_jax/data/example_order",
-        "fsa_jax/data/providers",
         "fsa_jax/data/token_table",
-    ],
-    "fsa_jax/decoding/test_slots.py": [
-        "fsa_jax/decoding/label_scoring",
-        "fsa_jax/decoding/search",
-    ],
-    "fsa_jax/experiments/test_declaration.py": [
-        "fsa_jax/experiments/known",
-    ],
-    "fsa_jax/experiments/test_planning.py": [
-        "fsa_jax/experiments/outside",
-        "fsa_jax/experiments/scale",
     ],
     "fsa_jax/experiments/test_report.py": [
         "fsa_jax/experiments/report/examples",
         "fsa_jax/experiments/report/figures",
         "fsa_jax/experiments/report/page",
-        "fsa_jax/experiments/report/quoted",
-        "fsa_jax/experiments/report/text",
     ],
     "fsa_jax/experiments/test_running.py": [
         "fsa_jax/experiments/stages",
     ],
     "fsa_jax/experiments/test_tables.py": [
         "fsa_jax/experiments/collecting",
-        "fsa_jax/experiments/report/testing",
     ],
     "fsa_jax/huggingface/test_export.py": [
         "fsa_jax/student/export",
     ],
-    "fsa_jax/opinions/readers/test_fuzz_readers.py": [
-        "fsa_jax/opinions/readers/semeval_xml",
-    ],
     "fsa_jax/opinions/readers/test_readers.py": [
-        "fsa_jax/opinions/readers/columns",
-        "fsa_jax/opinions/readers/delimited",
-        "fsa_jax/opinions/readers/encodings",
-        "fsa_jax/opinions/readers/fsa_json",
-        "fsa_jax/opinions/readers/opinions_jsonl",
-        "fsa_jax/opinions/readers/quads",
         "fsa_jax/opinions/readers/source",
-    ],
-    "fsa_jax/opinions/test_units.py": [
-        "fsa_jax/opinions/sentences",
     ],
     "fsa_jax/student/test_predict.py": [
         "fsa_jax/student/load",
@@ -88,8 +61,6 @@ TESTED_TOGETHER = {
     ],
     "generation/evaluation/test_human.py": [
         "generation/commands/judging",
-        "generation/evaluation/annotations",
-        "generation/evaluation/human_report",
     ],
     "generation/lexicon/test_analysis.py": [
         "generation/lexicon/knowledge",
@@ -118,29 +89,19 @@ TESTED_TOGETHER = {
     ],
     "generation/world/test_sample.py": [
         "generation/records",
-        "generation/world/fsa_json",
-        "generation/world/quads",
-        "generation/world/reviews",
-        "generation/world/sentences",
     ],
     "scripts/benchmarks/test_run.py": [
         "scripts/benchmarks/decoding",
-        "scripts/benchmarks/parts",
         "scripts/benchmarks/scorer",
         "scripts/benchmarks/t5x_peer",
-        "scripts/benchmarks/torch_t5",
         "scripts/benchmarks/world",
     ],
     "scripts/benchmarks/test_sides.py": [
         "scripts/benchmarks/training",
     ],
     "tasks/builders/test_base.py": [
-        "tasks/builders/__main__",
         "tasks/builders/absa_quads/absa_quads",
         "tasks/builders/fsa_benchmark/fsa_benchmark",
-    ],
-    "tasks/test_reviews.py": [
-        "tasks/instructions",
     ],
     "tasks/test_zero_shot.py": [
         "tasks/features",

@@ -6,75 +6,11 @@ import jax
 import numpy as np
 import pytest
 import torch
-import transformers
+from hf_pairs import padded, sentences
 
 from fsa_jax.decoding import label_scoring, slots
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.huggingface import weights
 from fsa_jax.model import network, partitioning
-
-VOCABULARY = 60
-
-
-def hf_model(folder, **kind):
-    """A random T5 that ends its outputs after very different numbers of tokens."""
-    torch.manual_seed(3)
-    config = transformers.T5Config(
-        vocab_size=VOCABULARY,
-        d_model=32,
-        d_kv=8,
-        d_ff=48,
-        num_heads=4,
-        num_layers=2,
-        num_decoder_layers=2,
-        decoder_start_token_id=0,
-        dropout_rate=0.0,
-        **kind,
-    )
-    model = transformers.T5ForConditionalGeneration(config).eval()
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            # Attention must matter, or every input gets the same output.
-            if "Attention" in name and weight.ndim == 2:
-                weight.mul_(3.0)
-            if "relative_attention_bias" in name:
-                weight.normal_(0.0, 1.0)
-        head = model.lm_head.weight if "feed_forward_proj" in kind else model.shared.weight
-        head[1].mul_(1.3)
-    model.save_pretrained(folder)
-    return model
-
-
-def pair_in(folder, **kind):
-    """(HF model, our params, our config) with the same weights."""
-    model = hf_model(folder, **kind)
-    config = weights.config_from_hf(folder)
-    return model, weights.load_params(folder, config), config
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    return pair_in(tmp_path_factory.mktemp("t5"))
-
-
-@pytest.fixture(scope="module")
-def gated_pair(tmp_path_factory):
-    kind = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
-    return pair_in(tmp_path_factory.mktemp("t5_1_1"), **kind)
-
-
-def sentences(count, seed=0, longest=30):
-    rng = np.random.default_rng(seed)
-    return [
-        np.append(rng.integers(2, VOCABULARY, rng.integers(1, longest)), 1) for _ in range(count)
-    ]
-
-
-def padded(inputs):
-    tokens = np.zeros((len(inputs), max(map(len, inputs))), np.int64)
-    for row, ids in zip(tokens, inputs, strict=True):
-        row[: len(ids)] = ids
-    return torch.from_numpy(tokens)
 
 
 def theirs(model, inputs, max_length=100, **options):
@@ -196,120 +132,10 @@ def test_each_device_of_a_mesh_decodes_its_own_slots(pair):
     assert {x.addressable_shards[0].data.shape[0] for x in (tokens, sources, keys)} == {2}
 
 
-def test_samples_follow_the_distribution(pair):
-    model, params, config = pair
-    inputs = [sentences(1)[0]] * 3000
-    with torch.no_grad():
-        tokens = torch.from_numpy(inputs[0][None])
-        start = torch.zeros(1, 1, dtype=torch.int64)
-        logits = model(input_ids=tokens, decoder_input_ids=start).logits[0, 0].numpy()
-    for options in ({}, {"top_k": 3}, {"top_k": 8, "top_p": 0.7}):
-        scores = logits / 1.5
-        order = np.argsort(-scores)
-        if "top_k" in options:
-            scores[order[options["top_k"] :]] = -np.inf
-        shares = np.exp(scores - scores.max())
-        shares /= shares.sum()
-        if "top_p" in options:
-            likelier = np.cumsum(shares[order]) - shares[order]
-            shares[order[likelier >= options["top_p"]]] = 0
-            shares /= shares.sum()
-        out = ours(params, config, inputs, max_length=2, batch_size=512, temperature=1.5, **options)
-        # An output that ends at once is empty: its token was EOS.
-        drawn = np.bincount([row[0] if row else 1 for row in out], minlength=VOCABULARY)
-        assert not drawn[shares == 0].any()
-        np.testing.assert_allclose(drawn / len(inputs), shares, atol=0.04)
-
-
-def test_sampling_is_seeded(pair):
-    _, params, config = pair
-    inputs = sentences(10)
-    one, two, other = (
-        ours(params, config, inputs, max_length=9, temperature=1.0, seed=seed) for seed in (1, 1, 2)
-    )
-    assert one == two != other
-
-
 def test_nothing_in_nothing_out(pair):
     _, params, config = pair
     assert slots.generate(params, config, []) == []
     assert label_scoring.score_labels(params, config, [], []) == []
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"max_length": 1}, "max_length cannot be 1"),
-        ({"num_beams": 0}, "num_beams cannot be 0"),
-        ({"top_p": 0.0}, "top_p cannot be 0"),
-        ({"num_beams": 8, "batch_size": 4}, "batch_size cannot be 4"),
-        ({"num_beams": 2, "temperature": 1.0}, "beam search does not sample"),
-    ],
-)
-def test_impossible_options_are_refused(options, message):
-    with pytest.raises(ValueError, match=message):
-        DecodingConfig(**options)
-
-
-def test_label_scores_equal_hf_one_pass_per_label(pair, in_float64, assert_as_exact):
-    model, params, config = pair
-    inputs = sentences(50)
-    words = [[7, 1], [9, 12, 1], [5], [30, 8, 9, 1]]
-    labels = [words if i % 3 else words[:2] for i in range(len(inputs))]
-    found = label_scoring.score_labels(params, config, inputs, labels, batch_size=16)
-    tokens = padded(inputs)
-
-    @torch.no_grad()
-    def theirs(model):
-        """A row of scores per input, of all words."""
-        columns = []
-        for word in words:
-            start = torch.tensor([[0, *word[:-1]]] * len(inputs))
-            logits = model(
-                input_ids=tokens, attention_mask=tokens > 0, decoder_input_ids=start
-            ).logits
-            columns.append(torch.log_softmax(logits, -1)[:, range(len(word)), word].sum(1))
-        rows = torch.stack(columns, 1).tolist()
-        return np.concatenate([row[: len(own)] for row, own in zip(rows, labels, strict=True)])
-
-    assert [len(scores) for scores in found] == [len(own) for own in labels]
-    assert_as_exact("label scores", np.concatenate(found), theirs(model), in_float64(model, theirs))
-
-
-def test_label_scores_on_a_mesh_are_the_same(pair):
-    _, params, config = pair
-    inputs = sentences(19)
-    labels = [[[7, 1], [9, 12, 1], [5]]] * len(inputs)
-    spread = on_mesh(params, partitioning.make_mesh(), split_over_data=False)
-    np.testing.assert_allclose(
-        label_scoring.score_labels(spread, config, inputs, labels, batch_size=2),
-        label_scoring.score_labels(params, config, inputs, labels, batch_size=2),
-        atol=1e-5,
-    )
-
-
-def test_an_input_that_comes_again_is_encoded_once(pair, monkeypatch):
-    _, params, config = pair
-    inputs = sentences(4)
-    words = [[7, 1], [9, 12, 1], [5, 1]]
-    expected = label_scoring.score_labels(params, config, inputs, [words] * 4)
-    seen = []
-    scored = label_scoring._score_distinct
-    monkeypatch.setattr(
-        label_scoring, "_score_distinct", lambda *args: seen.append(len(args[2])) or scored(*args)
-    )
-    listed = [(x, word) for x in inputs for word in words]
-    apart = label_scoring.score_labels(
-        params, config, [x for x, _ in listed], [[word] for _, word in listed]
-    )
-    assert seen == [4]
-    np.testing.assert_allclose(np.reshape(apart, (4, 3)), expected, atol=1e-5)
-
-
-def test_labels_must_have_tokens(pair):
-    _, params, config = pair
-    with pytest.raises(ValueError, match="example 1 needs label words"):
-        label_scoring.score_labels(params, config, sentences(2), [[[5]], [[]]])
 
 
 def test_few_shapes_are_compiled(pair):

@@ -8,8 +8,10 @@ import textwrap
 
 import pytest
 
-from fsa_jax.experiments import declaration, planning, running, scale
+from fsa_jax.experiments import collecting, declaration, planning, report, running, scale
+from fsa_jax.experiments.running import Runner, Slot
 from fsa_jax.experiments.stages import Command
+from fsa_jax.experiments.store import Store
 from fsa_jax.model.network import T5Config
 
 MODEL = T5Config(128, 16, 2, 8, 32, 1, 1)
@@ -25,6 +27,20 @@ SMALL = """
     systems:
       - {name: plain, paper: [50.0, 40.0, 60.0, 30.0]}
       - {name: distilled, pretraining: distill, reviews: 1k, paper: [52.0, 44.0, 61.0, 33.0]}
+"""
+
+FIGURE = """
+    title: Reviews & <sizes>
+    baseline: plain
+    tasks: [tsa_rest14]
+    seeds: [42, 52]
+    world: 100
+    figure: {reviews: number of reviews}
+    defaults: {size: tiny, teacher: lexicon, panel: reviews}
+    systems:
+      - {name: plain}
+      - {name: distilled, pretraining: distill, for_each: {reviews: [1k, 2k]}}
+      - {name: nobody, predictions: gpt35, group: "LLMs & co", paper: [61.5]}
 """
 
 # Plays t5x: writes what a run directory holds, with scores that follow from its settings.
@@ -148,3 +164,35 @@ def write_predictions(path: pathlib.Path, task: str, right: int, count: int = 10
 @pytest.fixture
 def predictions_writer():
     return write_predictions
+
+
+@pytest.fixture
+def filled(make_plan, t5x, tmp_path):
+    """A plan whose commands have run, and its store."""
+    plan = make_plan()
+    store = Store(tmp_path / "results.sqlite")
+
+    def collect(stage):
+        for answers in plan.answers:
+            if answers.stage is not None and answers.stage.key == stage.key:
+                collecting.collect(answers, plan, store)
+
+    runner = Runner(plan.stages, [Slot("one")], collect, lambda line: None)
+    assert runner.run() == 0, runner.failed
+    return plan, store
+
+
+@pytest.fixture
+def reported(make_plan, t5x, tmp_path):
+    def call(declared=FIGURE):
+        plan, store = make_plan(declared), Store(tmp_path / "results.sqlite")
+
+        def collect(stage):
+            for answers in plan.answers:
+                if answers.stage is not None and answers.stage.key == stage.key:
+                    collecting.collect(answers, plan, store)
+
+        assert Runner(plan.stages, [Slot("one")], collect, lambda line: None).run() == 0
+        return report.write_reports(plan, store, tmp_path / "report")
+
+    return call

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from fsa_jax.experiments import declaration, known
+from fsa_jax.experiments import declaration
 
 SIZES = ("tiny", "small", "base", "large", "t5_1_1_base")
 # The averages that the paper prints under its tables: they catch a number that was copied wrong.
@@ -156,14 +156,6 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path, line, message):
 def test_unknown_experiment_lists_what_comes_near():
     with pytest.raises(FileNotFoundError, match="no experiment 'tabel4'; did you mean table4"):
         declaration.load("tabel4", SIZES)
-
-
-def test_teacher_is_known_by_the_corpus(tmp_path, monkeypatch):
-    monkeypatch.setenv("FSA_DATA_DIR", str(tmp_path))
-    (tmp_path / "understanding" / "my_teacher_anl_restaurant").mkdir(parents=True)
-    known.check_teacher("my_teacher")
-    with pytest.raises(ValueError, match="did you mean my_teacher"):
-        known.check_teacher("my_techer")
 
 
 def test_the_readmes_own_row_can_be_read(tmp_path, monkeypatch):

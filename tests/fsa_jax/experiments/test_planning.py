@@ -2,10 +2,8 @@
 
 import json
 
-import pytest
-
 from fsa_jax.experiments import planning, scale
-from fsa_jax.experiments.stages import in_order, lacking, levels
+from fsa_jax.experiments.stages import levels
 
 
 def plan_of(engine, experiment, folder, at=scale.FULL):
@@ -128,59 +126,8 @@ def test_what_is_declared_reaches_the_commands(engine, declare, tmp_path, monkey
     json.dumps(pretrain.recipe)
 
 
-def test_missing_data_name_the_command_that_makes_them(engine, declare, tmp_path, monkeypatch):
-    monkeypatch.setenv("FSA_DATA_DIR", str(tmp_path))
-    found = plan_of(
-        engine,
-        declare("""
-        tasks: [tsa_rest14]
-        systems:
-          - {name: a, weights: t5-base}
-          - {name: b, pretraining: distill, teacher: gpt35}
-          - {name: c, pretraining: dapt}
-    """),
-        tmp_path / "out",
-    )
-    lines = "\n".join(lacking(found.stages))
-    assert "gpt35_anl_restaurant/1.0.0/dataset_info.json and 3 more: `fsa generate" in lines
-    assert "hf download t5-base" in lines
-    assert "reviews.jsonl: `fsa reviews collect" in lines
-
-
-def test_tiny_keeps_the_graph_and_makes_its_own_data(engine, declare, tmp_path):
-    text = """
-        tasks: [tsa_rest14, tsc_rest14]
-        systems:
-          - {name: plain, weights: t5-base}
-          - {name: one, pretraining: distill, teacher: gpt35, weights: t5-base, reviews: 100k}
-          - {name: two, pretraining: distill, teacher: llama2_7b, weights: t5-base, reviews: 1m}
-          - {name: line, weights: t5-base, for_each: {fraction: [5, 10, 25, 50, 100]}}
-    """
-    found = plan_of(engine, declare(text), tmp_path, scale.TINY)
-    assert [s.name for s in found.experiment.systems] == [
-        "plain",
-        "one",
-        "two",
-        "line fraction=5",
-        "line fraction=25",
-        "line fraction=100",
-    ]
-    assert not lacking(found.stages)
-    assert all(len(system.seeds) == 2 for system in found.experiment.systems)
-    names = [stage.name for stage in found.stages if stage.kind == "pretrain"]
-    assert len(names) == 3  # the stand-in for t5-base, and two numbers of reviews
-    data = [stage for stage in found.stages if stage.kind == "data"]
-    assert all(stage in in_order(found.stages) for stage in data)
-    assert "fsa sample" in " ".join(data[0].commands[0].arguments)
-
-
 def test_student_without_anything_cannot_be_asked(engine, declare, tmp_path):
     text = "{tasks: [tsc_rest14], systems: [{name: plain, size: tiny}]}"
     found = plan_of(engine, declare(text), tmp_path)
     assert found.answers[0].stage is None
     assert "learns nothing" in found.answers[0].reason
-
-
-def test_unknown_scale():
-    with pytest.raises(ValueError, match="it is full or tiny"):
-        scale.read("huge")

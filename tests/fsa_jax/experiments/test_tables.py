@@ -7,28 +7,10 @@ import pytest
 from scipy import stats
 
 from fsa_jax.experiments import collecting
-from fsa_jax.experiments.report.testing import with_tests
-from fsa_jax.experiments.running import Runner, Slot
 from fsa_jax.experiments.store import Store
 from fsa_jax.experiments.tables import half_width, make_table
 
 ALL = ("tsa_rest14", "all")
-
-
-@pytest.fixture
-def filled(make_plan, t5x, tmp_path):
-    """A plan whose commands have run, and its store."""
-    plan = make_plan()
-    store = Store(tmp_path / "results.sqlite")
-
-    def collect(stage):
-        for answers in plan.answers:
-            if answers.stage is not None and answers.stage.key == stage.key:
-                collecting.collect(answers, plan, store)
-
-    runner = Runner(plan.stages, [Slot("one")], collect, lambda line: None)
-    assert runner.run() == 0, runner.failed
-    return plan, store
 
 
 def test_cells_are_means_over_seeds_with_students_interval(filled):
@@ -51,15 +33,6 @@ def test_cells_are_means_over_seeds_with_students_interval(filled):
     assert distilled.average.paper == 47.5
     assert distilled.difference.paper == pytest.approx(2.5)
     assert not table.empty()
-
-
-def test_paired_test_against_the_baseline(filled):
-    plan, store = filled
-    table = with_tests(make_table(plan, store.read()), draws=500)
-    plain, distilled = table.rows
-    assert plain.cells[ALL].p_value is None
-    assert 0 < distilled.cells[ALL].p_value < 0.1
-    assert distilled.cells["tsa_rest14", "implicit"].p_value > distilled.cells[ALL].p_value
 
 
 def test_other_code_is_marked_and_never_averaged(filled):

@@ -91,17 +91,6 @@ def test_an_example_holds_the_opinions(tmp_path):
     assert example["opinions"]["opinion_start"].tolist() == [-1]
 
 
-def test_all_configs_are_built_from_the_files_at_hand(tmp_path):
-    manual = tmp_path / "manual"
-    shutil.copytree(DUMMY, manual)
-    (manual / "acos" / "Laptop-ACOS" / "laptop_quad_dev.tsv").unlink()
-    found = dict(build_all(manual, tmp_path / "data"))
-    assert len(found) == 8
-    assert found.pop("absa_quads/acos_laptop16") is None
-    assert found["fsa_benchmark/tsa_rest14"]["test"] == 2
-    assert all(sizes["train"] for sizes in found.values())
-
-
 def test_the_real_benchmark_is_built_whole(real_data, tmp_path):
     found = dict(build_all(real_data, tmp_path))
     sizes = {name: splits["test"] for name, splits in found.items() if splits}

@@ -1,0 +1,48 @@
+"""Annotations as Label Studio exports them."""
+
+import json
+
+from generation.evaluation import annotations, human
+
+
+def annotate(tasks, score, annotators=(1, 2)):
+    """Returns the tasks as Label Studio exports them; ``score`` decides each score."""
+    rows = json.loads(tasks.read_text())
+    key = human.load_key(human.Paths(tasks).key)
+    for number, row in enumerate(rows, 1):
+        row |= {"id": number, "annotations": []}
+        letters = key[row["data"]["task"]].items()
+        for who in annotators:
+            result = [
+                choice(f"{name}_{letter}", f"analysis_{letter}", score(teacher, name, who))
+                for letter, teacher in letters
+                for name in annotations.NAMES
+            ]
+            row["annotations"].append({"completed_by": who, "result": result})
+    return rows
+
+
+def choice(name, to, score):
+    value = {"choices": [str(score)]}
+    return {"from_name": name, "to_name": to, "type": "choices", "value": value}
+
+
+def write(tasks, rows):
+    path = tasks.with_name("annotations.json")
+    path.write_text(json.dumps(rows))
+    return path
+
+
+def numbered(tasks, annotators=(1, 2)):
+    """Two annotators who never agree, as a server exports them: with numbers and times."""
+    rows = annotate(tasks, lambda teacher, name, who: who % 2, annotators)
+    annotations = [annotation for row in rows for annotation in row["annotations"]]
+    for number, annotation in enumerate(annotations, 1):
+        annotation |= {"id": number, "updated_at": f"2024-05-01T10:{number:02}:00.000000Z"}
+    return rows
+
+
+def rescore(annotation, score):
+    for result in annotation["result"]:
+        result["value"]["choices"] = [str(score)]
+    return annotation
