@@ -211,6 +211,11 @@ class Cloud(socketserver.ThreadingTCPServer):
     service: Service
 
 
+def _heed_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def play(tmp_path):
     """Starts a job against a service; ends it with a signal once a call hangs."""
@@ -234,6 +239,9 @@ def play(tmp_path):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                # Tests that were started in the background ignore signals, and a shell that ignores
+                # one from its start cannot trap it.
+                preexec_fn=_heed_signals,
             )
             while cloud.service.hang_at and job.poll() is None:
                 if cloud.service.hangs.wait(0.02):
