@@ -13,6 +13,7 @@ import csv
 import dataclasses
 import io
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,24 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         with self._connection() as connection:
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                self._log_ahead(connection)
                 with self._writing(connection):
                     self._prepare(connection)
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):  # locked, no room, no permission
                     raise ValueError(f"{path}: {error}") from error
                 raise ValueError(f"{path} is no results store: name another file") from None
+
+    def _log_ahead(self, connection: sqlite3.Connection) -> None:
+        """Sets the journal, once for the file; SQLite does not wait for others there by itself."""
+        until = time.monotonic() + _WAIT_SECONDS
+        while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         found = connection.execute("PRAGMA user_version").fetchone()[0]

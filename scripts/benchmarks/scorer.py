@@ -21,9 +21,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-# No TensorFlow here: a child's peak memory is never less than its parent's size when it starts.
-os.environ["FSA_NO_REGISTRY"] = "1"
-
 from fsa_jax.opinions.scoring.rows import prediction_row
 from fsa_jax.opinions.units import TSA, linearize
 

@@ -2,8 +2,9 @@
 
 import csv
 import dataclasses
-import multiprocessing
 import sqlite3
+import subprocess
+import sys
 
 import pyarrow.parquet
 import pytest
@@ -56,25 +57,31 @@ def test_second_writer_of_a_cell_is_refused_and_writes_nothing(tmp_path):
     assert len(store.read()) == 2
 
 
-def _write_many(path, writer):
-    store = Store(path)
-    for number in range(40):
-        system = f"system {writer}"
-        store.write(
-            [dataclasses.replace(ROW, system=system, seed=s + number * 5) for s in range(5)]
-        )
+# A process of its own, which waits until all are there: the first to come make the file together.
+WRITER = """
+import dataclasses, pathlib, sys, time
+from fsa_jax.experiments.store import Result, Store
+
+path, writer, others = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+(path.parent / f"ready.{writer}").touch()
+while len(list(path.parent.glob("ready.*"))) < others:
+    time.sleep(0.001)
+system = f"system {writer}"
+row = Result("t", system, "k", "test", "all", 0, "f1", 1.0, "r", 1, "c", "d", "v", "2026")
+store = Store(path)
+for first in range(0, 200, 5):
+    store.write([dataclasses.replace(row, seed=first + number) for number in range(5)])
+"""
 
 
 def test_parallel_writers_lose_nothing(tmp_path):
-    path = tmp_path / "results.sqlite"
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write_many, args=(path, n)) for n in range(3)]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert [writer.exitcode for writer in writers] == [0, 0, 0]
-    assert len(Store(path).read()) == 3 * 40 * 5
+    path, count = tmp_path / "results.sqlite", 4
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, path, str(number), str(count)])
+        for number in range(count)
+    ]
+    assert [writer.wait() for writer in writers] == [0] * count
+    assert len(Store(path).read()) == count * 200
 
 
 def test_other_versions_and_other_files_are_refused(tmp_path):
