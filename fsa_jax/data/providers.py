@@ -25,6 +25,20 @@ def get_provider(name: str) -> seqio.Task | seqio.Mixture:
     raise ValueError(f"{start}; {len(known)} are registered, for example {known[0]}")
 
 
+def tasks_of(name: str) -> list[seqio.Task]:
+    """The tasks of a mixture, or the task alone; ValueError where there is none of that name."""
+    tasks: list[seqio.Task] = seqio.get_subtasks(get_provider(name))
+    return tasks
+
+
+def evaluated_tasks(name: str) -> list[seqio.Task]:
+    """Those tasks of a task or mixture that have metrics; ValueError where none has."""
+    scored = [task for task in tasks_of(name) if task.predict_metric_fns or task.score_metric_fns]
+    if not scored:
+        raise ValueError(f"{name} has no task with metrics: it is for training only")
+    return scored
+
+
 def splits_of(tasks: Iterable[seqio.Task]) -> list[str]:
     """The splits that any of some tasks has, in the tasks' own order."""
     return list(dict.fromkeys(str(split) for task in tasks for split in task.splits))
@@ -113,7 +127,7 @@ def check_vocabulary(mixture_or_task_name: str, vocabulary: Any, rows: int) -> N
     Raises:
         ValueError: The tasks' vocabulary is another, or larger than the embedding.
     """
-    for task in seqio.get_subtasks(get_provider(mixture_or_task_name)):
+    for task in tasks_of(mixture_or_task_name):
         for feature in task.output_features.values():
             check_rows(feature.vocabulary.vocab_size, rows)
             if vocabulary not in (None, feature.vocabulary):

@@ -15,7 +15,6 @@ import numpy as np
 import seqio
 from etils import epath
 
-from fsa_jax.data.providers import get_provider
 from fsa_jax.decoding import label_scoring, slots
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.model.network import Params, T5Config
@@ -41,17 +40,6 @@ class TaskResult:
     def summary(self) -> str:
         """The metrics in one line."""
         return "  ".join(f"{name} {value:.2f}" for name, value in self.metrics.items())
-
-
-def evaluated_tasks(mixture_or_task_name: str) -> list[seqio.Task]:
-    """The tasks of a task or mixture that have metrics; ValueError where none has."""
-    tasks = seqio.get_subtasks(get_provider(mixture_or_task_name))
-    scored = [task for task in tasks if task.predict_metric_fns or task.score_metric_fns]
-    if not scored:
-        raise ValueError(
-            f"{mixture_or_task_name} has no task with metrics: it is for training only"
-        )
-    return scored
 
 
 def read_examples(task: seqio.Task, split: str, use_cached: bool = False) -> list[dict[str, Any]]:

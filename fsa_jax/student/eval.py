@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fsa_jax.data.providers import existing_splits, having
+from fsa_jax.data.providers import evaluated_tasks, existing_splits, having
 from fsa_jax.decoding import answering
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.model.network import T5Config
@@ -43,7 +43,7 @@ def evaluate_checkpoint(
         ValueError: Unknown name, none of the splits, a broken one, or no task with metrics.
         FileNotFoundError: No checkpoint.
     """
-    tasks = answering.evaluated_tasks(mixture_or_task_name)
+    tasks = evaluated_tasks(mixture_or_task_name)
     splits = existing_splits(tasks, splits, "EVAL_SPLITS", use_cached)
     student = load(
         checkpoint_path, mixture_or_task_name, model=model, step=checkpoint_step, say=say

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-import seqio
 from etils import epath
 
-from fsa_jax.data.providers import check_split, get_provider
+from fsa_jax.data.providers import check_split, tasks_of
 from fsa_jax.decoding import answering, slots
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.model.network import T5Config
@@ -46,7 +45,7 @@ def infer(
         ValueError: Unknown name or split.
         FileNotFoundError: No checkpoint.
     """
-    tasks = seqio.get_subtasks(get_provider(mixture_or_task_name))
+    tasks = tasks_of(mixture_or_task_name)
     check_split(tasks, split, use_cached, advice="; INFER_SPLIT names it")
     student = load(
         checkpoint_path, mixture_or_task_name, model=model, step=checkpoint_step, say=say

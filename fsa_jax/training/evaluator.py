@@ -37,14 +37,14 @@ def settle(evaluation: EvaluationConfig, data: DataConfig) -> EvaluationConfig:
     """
     name, cached = data.mixture_or_task_name, data.use_cached
     if evaluation.metrics:
-        tasks = answering.evaluated_tasks(name)
+        tasks = providers.evaluated_tasks(name)
         final = evaluation.final_splits
         others = set(providers.splits_of(tasks)) - {data.split, evaluation.split}
         if others:  # else there is nothing to score besides, which is no mistake
             final = providers.existing_splits(tasks, final, "FINAL_SPLITS", cached)
         evaluation = dataclasses.replace(evaluation, final_splits=final if others else ())
     else:
-        subtasks = seqio.get_subtasks(providers.get_provider(name))
+        subtasks = providers.tasks_of(name)
         tasks = providers.having(subtasks, evaluation.split) or subtasks
     if evaluation.period == 0:
         return dataclasses.replace(evaluation, best_metric=None)
@@ -88,7 +88,7 @@ class Evaluator:
             self._batches.append(open_batches(data, evaluation.split, seed=0, shuffle=False))
         self._examples: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self._tasks = (
-            answering.evaluated_tasks(data.mixture_or_task_name) if evaluation.metrics else []
+            providers.evaluated_tasks(data.mixture_or_task_name) if evaluation.metrics else []
         )
 
     def for_run(self, run: RunDirectory, monitor: Monitor) -> "Evaluator":

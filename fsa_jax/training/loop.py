@@ -108,7 +108,7 @@ def train(config: RunConfig) -> dict[str, float]:
 
     # ------------------------------------------------------------------ data
     mesh = partitioning.make_mesh(config.parallel.model)
-    config, batches = _open_data(config, mesh)
+    config, batches = _open_data(settled(config), mesh)
     steps = count_steps(config, batches)
 
     # ------------------------------------------------------------------ program
@@ -169,15 +169,19 @@ def train(config: RunConfig) -> dict[str, float]:
         return results | final_scores(saved, evaluator, state, config.evaluation.final_splits)
 
 
-def _open_data(config: RunConfig, mesh: jax.sharding.Mesh) -> tuple[RunConfig, TrainBatches]:
-    """Checks what can be checked without data, opens them, and decides what they decide."""
+def settled(config: RunConfig) -> RunConfig:
+    """Checks what can be checked before the data are read; returns the run with final splits."""
     data = config.data
-    evaluation = settle(config.evaluation, data)
-    multiple = train_step.check_batch_size(data.batch_size, mesh, config.parallel.micro_batches)
     check_vocabulary(data.mixture_or_task_name, data.vocabulary, config.model.vocab_size)
+    return dataclasses.replace(config, evaluation=settle(config.evaluation, data))
+
+
+def _open_data(config: RunConfig, mesh: jax.sharding.Mesh) -> tuple[RunConfig, TrainBatches]:
+    """Opens the data, and decides what they decide."""
+    data, micro_batches = config.data, config.parallel.micro_batches
+    multiple = train_step.check_batch_size(data.batch_size, mesh, micro_batches)
     batches = open_batches(data, data.split, config.seed, shuffle=True, multiple_of=multiple)
-    data = data.with_rows(batches.batch_size)
-    return dataclasses.replace(config, evaluation=evaluation, data=data), batches
+    return dataclasses.replace(config, data=data.with_rows(batches.batch_size)), batches
 
 
 def count_steps(config: RunConfig, batches: TrainBatches) -> int:

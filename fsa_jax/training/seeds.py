@@ -27,7 +27,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fsa_jax.data.batches import Batch, BatchInfo, TrainBatches, open_batches
 from fsa_jax.data.prefetch import prefetch_to_device
-from fsa_jax.data.providers import check_vocabulary
 from fsa_jax.model import flops, partitioning
 from fsa_jax.runtime import exits
 from fsa_jax.runtime.preemption import StopSignal
@@ -35,7 +34,7 @@ from fsa_jax.runtime.run_directory import seed_directory
 from fsa_jax.training import hooks as run_hooks
 from fsa_jax.training import loop, restore, train_step
 from fsa_jax.training.checkpoints import Checkpoints
-from fsa_jax.training.evaluator import Evaluator, settle
+from fsa_jax.training.evaluator import Evaluator
 from fsa_jax.training.hooks import Hook, Moment
 from fsa_jax.training.loop import RunConfig
 from fsa_jax.training.monitor import Monitor
@@ -64,7 +63,7 @@ def train_seeds(config: RunConfig, seeds: Sequence[int]) -> dict[int, dict[str, 
     _check(config, seeds)
 
     # ------------------------------------------------------------------ data
-    config = dataclasses.replace(config, evaluation=settle(config.evaluation, config.data))
+    config = loop.settled(config)
     feeds = _open_data(config, seeds)
     config = dataclasses.replace(config, data=config.data.with_rows(feeds[0].batch_size))
     epoch_steps, steps = _count_steps(config, feeds)
@@ -254,8 +253,6 @@ def _check(config: RunConfig, seeds: Sequence[int]) -> None:
         raise ValueError("RANDOM_SEEDS: devices share the seeds: no FSDP, MODEL_PARALLEL = 1")
     if config.checkpoint.resume_path:
         raise ValueError("RANDOM_SEEDS: RESUME_CHECKPOINT_PATH is the state of one seed only")
-    data = config.data
-    check_vocabulary(data.mixture_or_task_name, data.vocabulary, config.model.vocab_size)
 
 
 def _open_data(config: RunConfig, seeds: Sequence[int]) -> list[TrainBatches]:

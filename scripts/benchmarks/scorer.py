@@ -9,7 +9,6 @@ column is apart from the command: how long it takes to make prediction rows of a
 
 import argparse
 import json
-import os
 import random
 import resource
 import subprocess
