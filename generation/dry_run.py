@@ -8,7 +8,7 @@ from typing import Any
 from fsa_jax.runtime import files
 from generation import ledger
 from generation.prompting import Message
-from generation.records import read_reviews
+from generation.records import FAILED, read_reviews
 from generation.review_ids import Register
 from generation.run import CHARACTERS_PER_TOKEN, Options
 from generation.teachers.base import Spec, identity
@@ -89,6 +89,7 @@ def estimate(
     done = options.files.statuses()
     found = Estimate()
     low = high = 0
+    seen: set[bytes] = set()
     register = Register()
     for review in read_reviews(options.reviews):
         register.add(review)
@@ -97,7 +98,12 @@ def estimate(
         for prompt in options.prompts:
             messages = prompt.messages(review, spec.instruction_role)
             key = ledger.request_key(review.review_id, messages, identity(spec, prompt))
-            if done.pop(bytes.fromhex(key), None) is not None:
+            short = bytes.fromhex(key)
+            if short in seen:
+                continue  # the very same review is asked once
+            seen.add(short)
+            status = done.get(short)
+            if status is not None and not (status == FAILED and options.retry_failed):
                 found.kept += 1
                 continue
             tokens = sum(count(message["content"]) for message in messages)
