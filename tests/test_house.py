@@ -75,20 +75,9 @@ TESTED_TOGETHER = {
     "generation/teachers/services/test_openai_chat.py": [
         "generation/foreground",
     ],
-    "generation/teachers/test_vllm_engine.py": [
-        "generation/teachers/base",
-        "generation/teachers/factory",
-    ],
     "generation/test_progress.py": [
         "generation/commands/flags",
         "generation/commands/teaching",
-        "generation/display",
-    ],
-    "generation/test_prompting.py": [
-        "generation/dry_run",
-    ],
-    "generation/world/test_sample.py": [
-        "generation/records",
     ],
     "scripts/benchmarks/test_run.py": [
         "scripts/benchmarks/decoding",

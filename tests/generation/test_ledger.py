@@ -12,7 +12,7 @@ import time
 import pytest
 
 from generation import foreground, ledger, prompting
-from generation.records import LedgerRow, Review
+from generation.records import Review
 from generation.run_folder import RunFolder
 from generation.teachers import base
 from generation.teachers.factory import Choice
@@ -278,25 +278,3 @@ def test_speed_and_memory_of_a_million_rows(tmp_path, peak_gib):
     assert rate >= 20_000
     assert seconds <= 60
     assert gib <= 1.0
-
-
-def test_row_fields_are_the_contract():
-    names = [field.name for field in dataclasses.fields(LedgerRow)]
-    assert names == [
-        "key",
-        "review_id",
-        "domain",
-        "rating",
-        "review",
-        "prompt",
-        "teacher",
-        "model",
-        "revision",
-        "status",
-        "reason",
-        "attempts",
-        "response",
-        "finish_reason",
-        "usage",
-        "created",
-    ]

@@ -226,11 +226,3 @@ def test_a_pipe_can_be_read(tmp_path):
     writer.start()
     assert read(path) == TEXT
     writer.join()
-
-
-@pytest.mark.parametrize("name", ["tokenizer.json", "spiece.model", "empty.json"])
-def test_what_is_no_tokenizer_is_named(tmp_path, name):
-    path = tmp_path / name
-    path.write_bytes(b"" if name == "empty.json" else b"<html>")
-    with pytest.raises(ValueError, match=f"{name} is no tokenizer"):
-        from_dumps.counter(100, path)

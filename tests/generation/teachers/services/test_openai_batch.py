@@ -6,7 +6,6 @@ import pytest
 
 from generation import foreground, ledger, run
 from generation.run_folder import RunFolder
-from generation.teachers import factory
 
 
 def rows_of(options):
@@ -109,10 +108,3 @@ def test_killed_while_harvesting(serve, write_reviews, options, choice, make_tea
     assert (progress.kept, progress.written, progress.left) == (7, 13, 0)
     assert len({row.key for row in rows_of(task)}) == len(rows_of(task)) == 20
     assert set(server.counts()["asked"].values()) == {1}
-
-
-def test_price_of_the_preset_is_halved(monkeypatch, tmp_path, make_teacher):
-    monkeypatch.setenv("OPENAI_API_KEY", "x")
-    single = make_teacher(factory.Choice("gpt35"), tmp_path)
-    batch = make_teacher(factory.Choice("gpt35", "openai_batch"), tmp_path)
-    assert batch.price.cost(1000, 1000) == single.price.cost(1000, 1000) / 2 == 0.001
