@@ -39,7 +39,7 @@ def _engine() -> "Engine":
 
     run_files = {"pretrain": "pretrain.gin", "finetune": "finetune.gin", "evaluate": "eval.gin"}
     found = {kind: gin_models.macros(name) for kind, name in run_files.items()}
-    return Engine(gin_files.gin_folder(), gin_models.Models(), found)
+    return Engine(gin_files.gin_folder(), gin_models.Models(), found, gin_models.read)
 
 
 def _plan(name: str, scale: str, output_dir: Path, weights_dir: Path) -> "Plan":

@@ -15,11 +15,9 @@ from collections.abc import Iterable, Sequence
 
 import gin
 
-from fsa_jax.cli.gin_files import COMMAND_LINE, Copies, Macros, find_file, search_folders
+from fsa_jax.cli.gin_files import COMMAND_LINE, RIVALS, Copies, Macros, find_file, search_folders
 
 _FLAG = re.compile(r"--gin\.(?P<name>[^=]+)=(?P<value>.*)", re.DOTALL)
-# Two macros that say one thing: the one that is set last replaces the other.
-_RIVALS = (("TRAIN_STEPS", "TRAIN_EPOCHS"), ("BATCH_SIZE", "EXAMPLES_PER_BATCH"))
 # Macros that name a file or folder: text, whatever it looks like, and `~` is a home folder.
 _PATHS = (
     "MODEL_DIR",
@@ -109,7 +107,7 @@ def read(
 def _without_rivals(macros: Macros) -> list[str]:
     """Bindings that unset what a later macro replaces."""
     bindings = []
-    for pair in _RIVALS:
+    for pair in RIVALS:
         if not all(map(macros.given, pair)):
             continue
         one, other = (macros.settings[name] for name in pair)

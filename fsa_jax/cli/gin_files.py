@@ -19,6 +19,8 @@ import fsa_jax
 
 COMMAND_LINE = "the command line"
 REQUIRED = "%gin.REQUIRED"
+# Two macros that say one thing: the one that is set last replaces the other.
+RIVALS = (("TRAIN_STEPS", "TRAIN_EPOCHS"), ("BATCH_SIZE", "EXAMPLES_PER_BATCH"))
 
 
 def gin_folder() -> pathlib.Path:

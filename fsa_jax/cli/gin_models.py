@@ -1,8 +1,7 @@
 """What gin files say, read without configuring anything: sizes of students, macros of run files."""
 
 import dataclasses
-import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gin import config_parser
@@ -27,28 +26,54 @@ class _Reader(config_parser.ParserDelegate):
 
 
 def bindings(name: str) -> dict[str, Any]:
-    """Returns what a gin file of the project binds, includes in their order, later ones win.
+    """Returns what a gin file binds, includes in their order, later ones win.
 
     Args:
-        name: The file, below the folder of gin files.
+        name: The file, as a path or below the project's folder of gin files.
 
     Returns:
         Values by macro, or by ``<configurable>.<argument>`` without the configurable's module.
     """
     found: dict[str, Any] = {}
-    for selector, argument, value in _statements(gin_files.gin_folder() / name):
+    for selector, argument, value in _statements(name):
         key = f"{selector.rpartition('.')[2]}.{argument}" if argument else selector
-        found[key] = value
+        _bind(found, key, value)
     return found
 
 
-def _statements(path: pathlib.Path) -> Iterator[tuple[str, str, Any]]:
-    folder = gin_files.gin_folder()
+def _bind(found: dict[str, Any], key: str, value: Any) -> None:
+    """Binds a value, which unsets what it replaces."""
+    found[key] = value
+    for one, other in (*gin_files.RIVALS, *(pair[::-1] for pair in gin_files.RIVALS)):
+        if key == one and value is not None:
+            found[other] = None
+
+
+def _statements(name: str) -> Iterator[tuple[str, str, Any]]:
+    path = gin_files.find_file(name, [gin_files.gin_folder()])
     for statement in config_parser.ConfigParser(path.read_text(encoding="utf-8"), _Reader()):
         if isinstance(statement, config_parser.IncludeStatement):
-            yield from _statements(folder / statement.filename)
+            yield from _statements(statement.filename)
         elif isinstance(statement, config_parser.BindingStatement):
             yield statement.selector, statement.arg_name, statement.value
+
+
+def read(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what gin files and flags bind together, macros by their values.
+
+    Args:
+        names: The files; where two bind the same, the later wins.
+        settings: What flags set besides.
+    """
+    found: dict[str, Any] = {}
+    for one in (*map(bindings, names), settings):
+        for key, value in one.items():
+            _bind(found, key, value)
+    for key, value in found.items():
+        while isinstance(value, _Macro):
+            value = found.get(value.name)
+        found[key] = value
+    return found
 
 
 def macros(run_file: str) -> frozenset[str]:
@@ -81,11 +106,6 @@ def _is_needed(field: dataclasses.Field[Any]) -> bool:
 
 def _fields(name: str) -> dict[str, Any]:
     """The fields of a student that a model file says; macros of run files are left to defaults."""
-    found, fields = bindings(name), {}
-    for field in dataclasses.fields(T5Config):
-        value = found.get(f"T5Config.{field.name}")
-        while isinstance(value, _Macro):
-            value = found.get(value.name)
-        if value is not None:
-            fields[field.name] = value
-    return fields
+    found = read([name], {})
+    told = {f.name: found.get(f"T5Config.{f.name}") for f in dataclasses.fields(T5Config)}
+    return {field: value for field, value in told.items() if value is not None}

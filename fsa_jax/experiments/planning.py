@@ -1,7 +1,7 @@
 """From a declaration to stages: what has to be run, and whose answers fill which cells."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,9 @@ from fsa_jax.runtime.run_directory import seed_directory
 
 TEST = "test"
 _GIN_FILES = {"pretrain": "distill_anl_rw.gin", "finetune": "finetune.gin", "evaluate": "eval.gin"}
-# What is reckoned with where neither the declaration nor the data says it.
-_EPOCHS = {"pretrain": 10, "finetune": 20}
-_EXAMPLES = {"pretrain": 100, "finetune": 16}
-_ROWS = {"pretrain": (32, 256, 800), "finetune": (16, 64, 32), "evaluate": (64, 64, 32)}
+# What is reckoned with where only the data say it: rows of 100 examples, lengths of sentences.
+_ROWS = {"pretrain": 32, "finetune": 16, "evaluate": 64}
+_LENGTHS = {"inputs": 64, "targets": 32}
 _TEST_SENTENCES, _DEV_SENTENCES = 1100, 500
 
 
@@ -31,11 +30,13 @@ class Engine:
         gin_folder: Where they lie.
         models: The students by size.
         macros: Macros of the run file by stage kind; a setting is passed on only where it is one.
+        read: Says what gin files and settings bind, by macro or ``<configurable>.<argument>``.
     """
 
     gin_folder: Path
     models: Mapping[str, T5Config]
     macros: Mapping[str, frozenset[str]]
+    read: Callable[[Sequence[str], Mapping[str, Any]], Mapping[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -315,7 +316,9 @@ class _Planner:
             found |= {f"search.DecodingConfig.{k}": v for k, v in system.decoding.items()}
         found |= system.settings.get(kind, {})
         small = dict(self._scale.settings.get(kind, {}))
-        if system.instructions and "TASK_FEATURE_LENGTHS" in small:
+        if (
+            kind == "finetune" and system.instructions and small
+        ):  # prompts are longer than sentences
             small["TASK_FEATURE_LENGTHS"] = {"inputs": None, "targets": None}
         macros = self._engine.macros[kind]
         found |= {k: v for k, v in small.items() if "." in k or k in macros}
@@ -370,18 +373,22 @@ class _Planner:
         return outside.examples(dataclasses.replace(system, reviews=known_count))
 
     def _work(self, kind: str, system: System, settings: Mapping[str, Any], examples: int) -> Work:
-        rows, inputs, targets = _ROWS[kind]
-        lengths = settings.get("TASK_FEATURE_LENGTHS") or {}
-        inputs, targets = lengths.get("inputs") or inputs, lengths.get("targets") or targets
-        rows = int(settings.get("BATCH_SIZE") or rows)
-        steps, epochs = 0, 0
+        said = self._engine.read(self._gin_files(kind, system), settings)
+        lengths = said.get("TASK_FEATURE_LENGTHS") or {}
+        inputs, targets = (lengths.get(name) or usual for name, usual in _LENGTHS.items())
+        rows = int(said.get("BATCH_SIZE") or _ROWS[kind])
+        steps, evaluations = 0, 1
         if kind != "evaluate":
-            epochs = settings.get("TRAIN_EPOCHS") or _EPOCHS[kind]
-            steps = settings.get("TRAIN_STEPS") or -(-examples // _EXAMPLES[kind]) * epochs
+            epochs = said.get("TRAIN_EPOCHS") or 0
+            # A packed row of pretraining takes two of the longest examples, and some short ones.
+            per_step = said.get("EXAMPLES_PER_BATCH") or rows * (2 if kind == "pretrain" else 1)
+            steps = said.get("TRAIN_STEPS") or -(-examples // per_step) * epochs
+            evaluations = int(steps / (said.get("EVAL_PERIOD") or max(1, steps / max(1, epochs))))
         model = self._engine.models[system.size if not self._scale.stands_in else "tiny"]
-        own = {k.rpartition(".")[2]: v for k, v in self._scale.model_settings(system).items()}
+        own = {f.name: said.get(f"T5Config.{f.name}") for f in dataclasses.fields(T5Config)}
+        own |= {k.rpartition(".")[2]: v for k, v in self._scale.model_settings(system).items()}
         return Work(
-            dataclasses.replace(model, **own),
+            dataclasses.replace(model, **{k: v for k, v in own.items() if v is not None}),
             int(steps),
             rows,
             inputs,
@@ -389,7 +396,7 @@ class _Planner:
             len(system.seeds) if kind == "finetune" else 1,
             {
                 "pretrain": 0,
-                "finetune": _TEST_SENTENCES + _DEV_SENTENCES * int(epochs),
+                "finetune": _TEST_SENTENCES + _DEV_SENTENCES * evaluations,
                 "evaluate": _TEST_SENTENCES,
             }[kind],
         )

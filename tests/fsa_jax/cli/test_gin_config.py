@@ -67,6 +67,7 @@ def test_the_main_job_has_the_papers_numbers():
         mlp_dim=3072,
         num_encoder_layers=12,
         num_decoder_layers=12,
+        dropout_rate=0.1,
         dtype="bfloat16",
     )
 
@@ -234,6 +235,7 @@ def test_the_last_size_holds_whole():
         mlp_dim=2048,
         num_encoder_layers=6,
         num_decoder_layers=2,
+        dropout_rate=0.1,
         dtype="bfloat16",
     )
 

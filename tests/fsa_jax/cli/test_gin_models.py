@@ -22,6 +22,23 @@ def test_sizes_are_those_that_gin_makes(size):
         models["huge"]
 
 
+def test_what_is_set_last_replaces_its_rival():
+    said = gin_models.read(["quickstart/distill.gin"], {})
+    assert (said["TRAIN_STEPS"], said["TRAIN_EPOCHS"]) == (1440, None)
+    assert (said["BATCH_SIZE"], said["EXAMPLES_PER_BATCH"]) == (4, None)
+    assert said["T5Config.vocab_size"] == 1024
+    said = gin_models.read(["quickstart/distill.gin"], {"TRAIN_EPOCHS": 3})
+    assert (said["TRAIN_STEPS"], said["TRAIN_EPOCHS"]) == (None, 3)
+
+
+def test_files_of_ones_own_are_read_where_they_lie(tmp_path):
+    own = tmp_path / "own.gin"
+    own.write_text("include 'quickstart/distill.gin'\nTRAIN_STEPS = 5\n")
+    assert gin_models.read([str(own)], {})["TRAIN_STEPS"] == 5
+    with pytest.raises(FileNotFoundError, match=r"distil\.gin"):
+        gin_models.read(["quickstart/distil.gin"], {})
+
+
 def test_macros_of_run_files():
     assert {"MODEL_DIR", "RANDOM_SEEDS", "TRAIN_EPOCHS"} <= gin_models.macros("finetune.gin")
     assert "EVAL_SPLITS" in gin_models.macros("eval.gin")

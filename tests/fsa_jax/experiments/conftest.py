@@ -91,7 +91,20 @@ def engine(tmp_path):
     folder.mkdir()
     (folder / "x.gin").write_text("")
     kinds = dict.fromkeys(declaration.STAGE_KINDS, macros)
-    return planning.Engine(folder, SIZES, kinds)
+    return planning.Engine(folder, SIZES, kinds, read)
+
+
+GIN = {
+    "distill_anl_rw.gin": {"TRAIN_EPOCHS": 10, "EXAMPLES_PER_BATCH": 100},
+    "finetune.gin": {"TRAIN_EPOCHS": 20, "BATCH_SIZE": 16},
+    "own.gin": {"TRAIN_STEPS": 7, "BATCH_SIZE": 4, "EVAL_PERIOD": 2, "T5Config.vocab_size": 64},
+}
+
+
+def read(names, settings):
+    """What the gin files of the engine and flags bind."""
+    found = {key: value for name in names for key, value in GIN.get(name, {}).items()}
+    return found | settings
 
 
 @pytest.fixture

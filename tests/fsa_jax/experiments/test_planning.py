@@ -95,7 +95,7 @@ def test_what_is_declared_reaches_the_commands(engine, declare, tmp_path, monkey
             optimizer: {pretrain: adamw}
             learning_rate: {finetune: 0.001}
             decoding: {num_beams: 4}
-            settings: {pretrain: {BATCH_SIZE: 8}, finetune: {LOG_PERIOD: 7}}
+            settings: {pretrain: {LOG_PERIOD: 8}, finetune: {LOG_PERIOD: 7}}
     """),
         tmp_path / "out",
     )
@@ -105,7 +105,7 @@ def test_what_is_declared_reaches_the_commands(engine, declare, tmp_path, monkey
         "MIXTURE_OR_TASK_NAME=distill_gpt35_anl_10k",
         "DROPOUT_RATE=0.1",
         "loop.RunConfig.optimizer=@optimizers.adamw",
-        "BATCH_SIZE=8",
+        "LOG_PERIOD=8",
         "weights/t5-small",
     ):
         assert setting in words
@@ -124,6 +124,32 @@ def test_what_is_declared_reaches_the_commands(engine, declare, tmp_path, monkey
     assert f"CHECKPOINT_PATH={pretrain.folder}/run" in words.replace("{folder}", "")
     assert pretrain.work.steps == 10 * 10_000 // 100
     json.dumps(pretrain.recipe)
+
+
+def test_costs_follow_the_gin_file_of_a_system(engine, declare, tmp_path):
+    text = """
+        tasks: [tsa_rest14]
+        seeds: [42, 52]
+        systems: [{name: plain, size: tiny, gin_files: {finetune: own.gin}}]
+    """
+    work = plan_of(engine, declare(text), tmp_path).stages[0].work
+    assert (work.steps, work.rows, work.runs, work.model.vocab_size) == (7, 4, 2, 64)
+    assert work.answers == 1100 + 500 * 3  # evaluations after steps 2, 4 and 6
+
+
+def test_prompts_with_instructions_are_as_long_as_they_are(engine, declare, tmp_path):
+    text = """
+        tasks: [tsa_rest14]
+        world: 100
+        systems: [{name: told, size: tiny, weights: tk-instruct, instructions: true}]
+    """
+    stand_in, finetune = [
+        " ".join(stage.commands[-1].arguments)
+        for stage in plan_of(engine, declare(text), tmp_path, scale.TINY).stages
+        if stage.kind != "data"
+    ]
+    assert "'inputs': 128" in stand_in  # packed rows need a length
+    assert "'inputs': None" in finetune
 
 
 def test_student_without_anything_cannot_be_asked(engine, declare, tmp_path):
