@@ -62,19 +62,6 @@ TESTED_TOGETHER = {
     "generation/evaluation/test_human.py": [
         "generation/commands/judging",
     ],
-    "generation/lexicon/test_analysis.py": [
-        "generation/lexicon/knowledge",
-    ],
-    "generation/reviews/test_collecting.py": [
-        "generation/commands/dumps",
-        "generation/reviews/from_dumps",
-    ],
-    "generation/teachers/services/test_openai_batch.py": [
-        "generation/teachers/services/batch_journal",
-    ],
-    "generation/teachers/services/test_openai_chat.py": [
-        "generation/foreground",
-    ],
     "generation/test_progress.py": [
         "generation/commands/flags",
         "generation/commands/teaching",

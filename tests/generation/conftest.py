@@ -80,18 +80,29 @@ def make_teacher():
 
 @pytest.fixture
 def collect(tmp_path):
-    """Returns a function that collects reviews from files, of any language and length."""
+    """Returns a function that collects reviews from files, of any language and length if not said.
 
-    def run(*paths, source="table", max_bad_fraction=0.0, **flags):
+    Reviews and report come back.
+    """
+    anything = cleaning.Limits(min_words=1, max_words=10_000, english=False)
+    everything = collecting.Sampling()
+
+    def run(
+        *paths,
+        source="table",
+        max_bad_fraction=0.0,
+        limits=anything,
+        sampling=everything,
+        **flags,
+    ):
         if source == "table":
             flags = {"domain": "laptop"} | flags
         output = tmp_path / "collected.jsonl"
-        limits = cleaning.Limits(min_words=1, max_words=10_000, english=False)
         report = from_dumps.collect(
             from_dumps.Source(list(paths), source, **flags),
             output,
             limits,
-            collecting.Sampling(),
+            sampling,
             max_bad_fraction,
         )
         assert report.lines == report.written + report.dropped.total()

@@ -2,10 +2,7 @@
 
 import dataclasses
 import json
-import signal
-import subprocess
 import sys
-import time
 
 import pytest
 import typer.testing
@@ -13,7 +10,6 @@ import typer.testing
 from generation import commands, foreground, ledger
 from generation.progress import Progress, judge
 from generation.run_folder import RunFolder
-from generation.teachers.factory import Choice
 from generation.world.sample import write_sample
 
 
@@ -148,41 +144,6 @@ def test_max_cost_without_a_price_is_refused_before_the_first_request(
     assert server.counts()["asked"] == {}
     # A teacher that costs nothing stays below any limit.
     assert generate(options(write_reviews(2), "free"), None, "--max-cost", "1").exit_code == 0
-
-
-COMMAND = "from fsa_jax.cli.main import fsa_main; fsa_main()"
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("times", [1, 2])
-def test_signals_end_a_run_in_good_order(serve, write_reviews, options, number, times):
-    """Once waits for what is in flight, twice does not; the same command goes on after both."""
-    latency = 0.6 if times == 1 else 3.0
-    server = serve(latency=latency)
-    task = options(write_reviews(60))
-    command = [sys.executable, "-c", COMMAND, "generate", "--reviews", str(task.reviews)]
-    command += ["--output-dir", str(task.folder), "--teacher", "t", "--backend", "openai"]
-    command += ["--model", "scripted", "--base-url", server.url, "--concurrency", "4"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while not sum(server.counts()["asked"].values()):
-        time.sleep(0.05)
-    child.send_signal(number)
-    if times == 2:
-        time.sleep(0.5)
-        child.send_signal(number)
-    _, errors = child.communicate(timeout=30)
-    assert child.returncode == 3, errors
-    assert errors.rstrip().endswith("run the same command again to go on"), errors
-    assert "Aborted" not in errors
-    assert "Traceback" not in errors
-    rows = len(list(ledger.rows(task.files.ledger)))
-    assert rows == (sum(server.counts()["answered"].values()) if times == 1 else 0)
-    assert task.files.read_summary()["complete"] is False
-    server.rescript({})
-    again = foreground.generate(
-        Choice("t", "openai", "scripted", base_url=server.url), task, quiet=True
-    )
-    assert again.left == 0
 
 
 def test_evaluate_tells_how_it_ended(serve, tmp_path):

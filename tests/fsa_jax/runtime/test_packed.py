@@ -226,3 +226,15 @@ def test_a_pipe_can_be_read(tmp_path):
     writer.start()
     assert read(path) == TEXT
     writer.join()
+
+
+def test_progress_tells_the_packed_bytes_in_order(tmp_path):
+    path = tmp_path / "x.jsonl.gz"
+    content = "".join(f"the food was good {n**9}\n" for n in range(20_000)).encode()
+    path.write_bytes(gzip.compress(content))
+    seen = []
+    with packed.opened(path, progress=seen.append) as stream:
+        assert stream.read() == content
+    assert seen == sorted(seen)
+    assert seen[-1] == path.stat().st_size
+    assert len(set(seen)) > 3
