@@ -56,16 +56,6 @@ TESTED_TOGETHER = {
         "fsa_jax/training/hooks",
         "fsa_jax/training/restore",
     ],
-    "generation/corpus/test_build.py": [
-        "generation/commands/corpora",
-    ],
-    "generation/evaluation/test_human.py": [
-        "generation/commands/judging",
-    ],
-    "generation/test_progress.py": [
-        "generation/commands/flags",
-        "generation/commands/teaching",
-    ],
     "scripts/benchmarks/test_run.py": [
         "scripts/benchmarks/decoding",
         "scripts/benchmarks/scorer",

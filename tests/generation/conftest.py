@@ -8,7 +8,8 @@ import urllib.request
 
 import pytest
 
-from generation import prompting, records
+from generation import foreground, prompting, records
+from generation.evaluation import human
 from generation.reviews import cleaning, collecting, from_dumps
 from generation.run import Options
 from generation.teachers import factory
@@ -144,3 +145,33 @@ def choice():
         return Choice("scripted", backend, "scripted", base_url=server.url, **more)
 
     return make
+
+
+@pytest.fixture
+def runs(write_reviews, options):
+    """Answers 120 reviews with the lexicon, in two shards; returns the folder."""
+    reviews = write_reviews(120)
+    for shard in range(2):
+        task = options(reviews, shard=shard, shards=2)
+        foreground.generate(Choice(), task, quiet=True)
+    return task.folder
+
+
+@pytest.fixture
+def folders(write_reviews, options):
+    """Lets the lexicon answer 30 reviews under two names; returns the folders."""
+    reviews = write_reviews(30)
+    found = []
+    for teacher in ("good", "bad"):
+        task = options(reviews, teacher)
+        foreground.generate(Choice(teacher, "lexicon"), task, quiet=True)
+        found.append(task.folder)
+    return found
+
+
+@pytest.fixture
+def tasks(folders, tmp_path):
+    """Lets people judge 5 reviews of each domain; returns the path of the tasks."""
+    output = tmp_path / "tasks.json"
+    human.export(folders, output, 5)
+    return output

@@ -121,3 +121,29 @@ def test_second_process_on_a_shard_refuses(serve, write_reviews, options, choice
     # The lock of a dead process holds nobody up.
     server.rescript({})
     assert foreground.generate(choice(server), task, quiet=True).statuses == {"ok": 100}
+
+
+def test_answers_that_older_rules_rejected_are_not_asked_again(
+    serve, write_reviews, options, choice
+):
+    """They are paid: an older ledger's ``eos`` was no done answer, its thinking was one."""
+    server = serve()
+    task = options(write_reviews(5))
+    foreground.generate(choice(server), task, quiet=True)
+    rows = list(ledger.rows(task.files.ledger))
+    old = {"status": "filtered", "reason": "finish_reason: eos", "finish_reason": "eos"}
+    changes = [old, old | {"response": f"<think>hm</think>{rows[1].response}"}]
+    changes += [old | {"finish_reason": "length", "reason": "length"}, old | {"response": None}]
+    changed = [
+        dataclasses.replace(row, **change) for row, change in zip(rows, changes, strict=False)
+    ]
+    task.files.ledger.write_text("".join(f"{row.to_json()}\n" for row in [*changed, *rows[4:]]))
+    again = foreground.generate(choice(server), task, quiet=True)
+    assert again.statuses == {"ok": 8, "filtered": 2}
+    assert (again.kept, again.written) == (10, 0)
+    assert set(server.counts()["asked"].values()) == {1}
+    last = {row.key: row for row in ledger.rows(task.files.ledger)}
+    assert [last[row.key].response for row in rows[:2]] == [row.response for row in rows[:2]]
+    size = task.files.ledger.stat().st_size
+    foreground.generate(choice(server), task, quiet=True)
+    assert task.files.ledger.stat().st_size == size

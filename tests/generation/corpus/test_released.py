@@ -4,12 +4,9 @@ import collections
 import json
 
 import pytest
-import typer.testing
 
-from generation import commands
 from generation.corpus import build, released
 
-CLI = typer.testing.CliRunner()
 ANL = (
     ' Opinion Target 1: "{t}"\nAspect: "x"\nSentiment: Positive\n'
     "Reasoning: It is liked for what it is."
@@ -106,28 +103,6 @@ def test_bad_lines_are_counted_and_named(tmp_path):
     assert (counts.lines, counts.told, counts.bad) == (5, 1, 4)
     assert kept(outcome) == {"mixtral_8x7b_rw_restaurant": 1}
     assert [json.loads(each)["line"] for each in listed.read_text().splitlines()] == [2, 3, 4, 5]
-
-
-def test_command_line_errors_leave_nothing(tmp_path):
-    path = write(tmp_path / "a.json", [line(1, FOOD, RW.format(t="pizza"))])
-    base = ["import", str(path), "--teacher", "t", "--output-dir", str(tmp_path / "data")]
-    cases = [
-        (["import", str(tmp_path / "gone.json"), *base[2:]], "gone.json does not exist"),
-        ([*base, "--domain", "hotel"], "--domain is 'hotel'"),
-        ([*base, "--prompt", "both"], "--prompt is 'both'"),
-        ([*base, "--vocabulary", "gone.model"], "gone.model does not exist"),
-        (["import", str(path), "--teacher", "My Teacher", *base[4:]], "--teacher is 'My Teacher'"),
-    ]
-    for command, words in cases:
-        result = CLI.invoke(commands.corpus, command)
-        assert words in str(result.exception)
-        assert isinstance(result.exception, (ValueError, OSError))
-        assert not (tmp_path / "data").exists() or not list((tmp_path / "data").iterdir())
-    assert CLI.invoke(commands.corpus, base).exit_code == 0
-    again = CLI.invoke(commands.corpus, base)
-    assert isinstance(again.exception, FileExistsError)
-    assert "pass --overwrite" in str(again.exception)
-    assert CLI.invoke(commands.corpus, [*base, "--overwrite"]).exit_code == 0
 
 
 def test_real_corpus(real_data, tmp_path):

@@ -6,7 +6,6 @@ import json
 
 import pytest
 import sentencepiece
-import typer.testing
 
 from generation import records
 from generation.world.reviews import draw_by_stars, draw_reviews
@@ -74,15 +73,3 @@ def test_scheme_weighs_stars_and_leaves_the_rest_of_the_world(world, tmp_path):
     for stars, weight in ((2.0, 2), (3.0, 4), (4.0, 2)):
         ratio = (weighted[stars] / weighted[5.0]) / (natural[stars] / natural[5.0])
         assert ratio == pytest.approx(weight, rel=0.2)
-
-
-def test_folder_in_use_is_refused(tmp_path):
-    from generation import commands
-
-    (tmp_path / "x").write_text("mine")
-    app = typer.Typer()
-    app.command()(commands.sample)
-    result = typer.testing.CliRunner().invoke(app, ["--output-dir", str(tmp_path)])
-    assert isinstance(result.exception, FileExistsError)
-    assert "is not empty; name another folder, or pass --overwrite" in str(result.exception)
-    assert [path.name for path in tmp_path.iterdir()] == ["x"]
