@@ -65,13 +65,6 @@ TESTED_TOGETHER = {
     "scripts/benchmarks/test_sides.py": [
         "scripts/benchmarks/training",
     ],
-    "tasks/builders/test_base.py": [
-        "tasks/builders/absa_quads/absa_quads",
-        "tasks/builders/fsa_benchmark/fsa_benchmark",
-    ],
-    "tasks/test_zero_shot.py": [
-        "tasks/features",
-    ],
 }
 TESTED_BY = {f"{module}.py": test for test, held in TESTED_TOGETHER.items() for module in held}
 

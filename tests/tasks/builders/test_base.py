@@ -1,7 +1,6 @@
-"""TFDS's own dataset tests over dummy data of ours, and the addresses and checksums."""
+"""Addresses and checksums of the published files, and what is downloaded."""
 
 import hashlib
-import pathlib
 import shutil
 
 import pytest
@@ -10,30 +9,6 @@ import tensorflow_datasets as tfds
 from fsa_jax.opinions.data_sets import DATA_SETS
 from tasks.builders import AbsaQuads, FsaBenchmark
 from tasks.builders.__main__ import build_all
-
-DUMMY = pathlib.Path(__file__).parent / "dummy_data"
-
-
-class FsaBenchmarkTest(tfds.testing.DatasetBuilderTestCase):
-    DATASET_CLASS = FsaBenchmark
-    EXAMPLE_DIR = str(DUMMY)
-    SPLITS = {"train": 2, "validation": 1, "test": 2, "test_original": 1, "test_hard": 1}  # noqa: RUF012
-    OVERLAPPING_SPLITS = ["test"]  # noqa: RUF012 - it is the other two together
-
-
-class AbsaQuadsTest(tfds.testing.DatasetBuilderTestCase):
-    DATASET_CLASS = AbsaQuads
-    EXAMPLE_DIR = str(DUMMY)
-    SPLITS = {"train": 1, "validation": 1, "test": 1}  # noqa: RUF012
-
-
-def prepare(builder_class, config, folder, manual):
-    builder = builder_class(config=config, data_dir=folder)
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=manual),
-        download_dir=folder / "downloads",
-    )
-    return builder
 
 
 @pytest.mark.parametrize("builder_class", [FsaBenchmark, AbsaQuads])
@@ -62,33 +37,21 @@ def test_the_checksums_are_those_of_the_real_files(real_data):
     assert checked >= 16
 
 
-def test_a_missing_file_is_downloaded_from_its_address(tmp_path, monkeypatch):
+def test_a_missing_file_is_downloaded_from_its_address(tmp_path, monkeypatch, prepare, dummy_data):
     manual = tmp_path / "manual"
-    shutil.copytree(DUMMY, manual)
+    shutil.copytree(dummy_data, manual)
     (manual / "asqp" / "rest15" / "dev.txt").unlink()
     asked = {}
 
     def download(self, urls):
         asked.update(urls)
-        return {name: DUMMY / name for name in urls}
+        return {name: dummy_data / name for name in urls}
 
     monkeypatch.setattr(tfds.download.DownloadManager, "download", download)
-    builder = prepare(AbsaQuads, "asqp_rest15", tmp_path / "data", manual)
+    builder = prepare(AbsaQuads, "asqp_rest15", manual)
     assert list(asked) == ["asqp/rest15/dev.txt"]
     assert asked["asqp/rest15/dev.txt"].endswith("/data/rest15/dev.txt")
     assert builder.info.splits["validation"].num_examples == 1
-
-
-def test_an_example_holds_the_opinions(tmp_path):
-    builder = prepare(FsaBenchmark, "asa_rest16", tmp_path, DUMMY)
-    (example,) = tfds.as_numpy(builder.as_dataset(split="test_hard"))
-    assert example["targets"] == b"ambience general | positive"
-    assert example["implicit"] == 1
-    assert example["hard"]
-    assert example["opinions"]["target"].tolist() == [b"terrace"]
-    assert example["opinions"]["start"].tolist() == [4]
-    assert example["opinions"]["opinion"].tolist() == [b""]
-    assert example["opinions"]["opinion_start"].tolist() == [-1]
 
 
 def test_the_real_benchmark_is_built_whole(real_data, tmp_path):
