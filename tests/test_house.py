@@ -56,15 +56,6 @@ TESTED_TOGETHER = {
         "fsa_jax/training/hooks",
         "fsa_jax/training/restore",
     ],
-    "scripts/benchmarks/test_run.py": [
-        "scripts/benchmarks/decoding",
-        "scripts/benchmarks/scorer",
-        "scripts/benchmarks/t5x_peer",
-        "scripts/benchmarks/world",
-    ],
-    "scripts/benchmarks/test_sides.py": [
-        "scripts/benchmarks/training",
-    ],
 }
 TESTED_BY = {f"{module}.py": test for test, held in TESTED_TOGETHER.items() for module in held}
 

@@ -55,7 +55,7 @@ class Trainer:
         loss = model(config).loss_fn
         self._gradients = jax.jit(jax.value_and_grad(lambda p, rows: loss(p, rows, None)[0]))
 
-        @functools.partial(jax.jit, donate_argnums=(0, 1))
+        @functools.partial(jax.jit, donate_argnums=0)
         def apply(state: Any, grads: Any, tokens: Any) -> Any:
             grads = jax.tree.map(lambda g: g / tokens, grads)
             updates, opt_state = optimizer.update(grads, state[1], state[0])
