@@ -12,6 +12,13 @@ do did does will would can could there which who when what if than too also just
 about up out
 """
 _ENGLISH = frozenset(_ENGLISH_TEXT.split())
+# Some of them are words of a neighbour, too ("no me gusta", "an", "will"), and tell nothing alone.
+_TELLING = _ENGLISH - frozenset(
+    ["a", "an", "as", "do", "has", "he", "in", "me", "no", "on", "so", "was", "will"]
+)
+# How much less likely than the likeliest language English may be, in nats: a name or a dish
+# ("pizza") makes two, any short sentence of a neighbour fifteen and more.
+_CLOSE = 5.0
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 _REFUSALS = re.compile(
     r"""^\W*(?:
@@ -143,11 +150,13 @@ def is_english(text: str) -> bool:
     if len(words) < 4:
         return sum(character.isascii() for character in text) >= len(text) / 2 or not words
     share = sum(word in _ENGLISH for word in words) / len(words)
-    if share >= 0.15:
+    telling = not _TELLING.isdisjoint(words)
+    if share >= 0.15 and telling:
         return True
     # Brief English reviews may do without function words ("great food great price"), so ask a
     # classifier.
     import py3langid
 
-    language, _ = py3langid.classify(text[:1000])
-    return language == "en" or (share >= 0.08 and text.isascii())
+    ranked = py3langid.rank(text[:1000])
+    close = ranked[0][1] - dict(ranked)["en"] <= _CLOSE
+    return bool(close) or (share >= 0.08 and telling and text.isascii())

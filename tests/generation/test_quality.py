@@ -107,3 +107,59 @@ def test_real_responses(real_data):
         quality.rejects("anl" if text in analyses else "rw", "", text, "stop") for text in texts
     )
     assert reasons[""] >= 396
+
+
+ENGLISH = """
+Great food and friendly staff.
+Terrible service, never again!
+The screen is bright.
+Battery died after two weeks.
+Best pizza in town.
+Loved every bite.
+Cheap, noisy, slow.
+Our waiter was rude.
+Nice decor, bland soup.
+Keyboard feels mushy.
+Very good value for money.
+Fast boot, crisp display, decent speakers.
+Delicious tacos, huge portions!
+Would not recommend.
+Totally worth every penny.
+Overpriced sushi, tiny rolls.
+Amazing laptop, runs Windows perfectly.
+Fresh fish, lovely patio, superb margaritas.
+Hinge broke, support useless.
+We waited forty minutes for cold fries.
+"""
+OTHERS = """
+La comida es muy buena.
+El servicio fue excelente.
+No me gusta nada.
+Muy recomendable, volveremos pronto.
+La pantalla es brillante y clara.
+Me encanta este restaurante.
+Comida fria y cara.
+Das Essen war sehr gut.
+Die Bedienung war unfreundlich.
+Der Akku ist schnell leer.
+Ich bin sehr zufrieden.
+Schlechter Service, nie wieder!
+Sehr leckere Pizza und netter Kellner.
+Tolles Display, schlechte Tastatur.
+Le service est excellent.
+La nourriture est froide.
+Je recommande ce restaurant.
+Tres bon accueil et bons plats.
+La batterie ne tient pas.
+Un endroit charmant, serveurs agreables.
+"""
+
+
+@pytest.mark.parametrize("text", ENGLISH.strip().split("\n"))
+def test_short_english_sentences_are_english(text):
+    assert quality.is_english(text)
+
+
+@pytest.mark.parametrize("text", OTHERS.strip().split("\n"))
+def test_short_sentences_of_other_languages_are_not(text):
+    assert not quality.is_english(text)
