@@ -13,9 +13,8 @@ about up out
 """
 _ENGLISH = frozenset(_ENGLISH_TEXT.split())
 # Some of them are words of a neighbour, too ("no me gusta", "an", "will"), and tell nothing alone.
-_TELLING = _ENGLISH - frozenset(
-    ["a", "an", "as", "do", "has", "he", "in", "me", "no", "on", "so", "was", "will"]
-)
+_SHARED = {"a", "an", "as", "do", "has", "he", "in", "me", "no", "on", "so", "will"}
+_TELLING = _ENGLISH - _SHARED
 # How much less likely than the likeliest language English may be, in nats: a name or a dish
 # ("pizza") makes two, any short sentence of a neighbour fifteen and more.
 _CLOSE = 5.0

@@ -130,6 +130,7 @@ Amazing laptop, runs Windows perfectly.
 Fresh fish, lovely patio, superb margaritas.
 Hinge broke, support useless.
 We waited forty minutes for cold fries.
+Pizza was lil burnt.
 """
 OTHERS = """
 La comida es muy buena.
