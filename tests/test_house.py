@@ -26,10 +26,6 @@ TESTED_TOGETHER = {
     "fsa_jax/cli/test_t5x.py": [
         "fsa_jax/cli/t5x_settings",
     ],
-    "fsa_jax/data/test_batches.py": [
-        "fsa_jax/data/example_order",
-        "fsa_jax/data/token_table",
-    ],
     "fsa_jax/experiments/test_report.py": [
         "fsa_jax/experiments/report/examples",
         "fsa_jax/experiments/report/figures",
@@ -51,9 +47,7 @@ TESTED_TOGETHER = {
         "fsa_jax/student/load",
     ],
     "fsa_jax/training/test_loop.py": [
-        "fsa_jax/training/config",
         "fsa_jax/training/evaluator",
-        "fsa_jax/training/hooks",
         "fsa_jax/training/restore",
     ],
 }

@@ -303,16 +303,6 @@ def test_wide_token_ids_survive():
     np.testing.assert_array_equal(batch["encoder_input_tokens"][:, 0], 70_000 + np.arange(20))
 
 
-def test_examples_are_named_by_task_and_number():
-    source = batches()
-    assert source.describe([0, 299, 300, 399]) == [
-        "feed_a[0]",
-        "feed_a[299]",
-        "feed_b[0]",
-        "feed_b[99]",
-    ]
-
-
 @pytest.mark.parametrize("pack", [True, False])
 def test_too_long_names_task_length_and_macro(pack):
     with pytest.raises(ValueError, match=r"feed_\w\[\d+\] has \d+ inputs tokens, but TASK_FEAT"):
