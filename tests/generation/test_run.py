@@ -1,9 +1,9 @@
 """Runs that are killed (kill -9) again and again, and still end with every row exactly once."""
 
 import collections
+import contextlib
 import dataclasses
 import json
-import os
 import random
 import signal
 import subprocess
@@ -27,11 +27,16 @@ foreground.generate(Choice(**choice), task, quiet=True)
 """
 
 
-def spawn(choice, task):
+@contextlib.contextmanager
+def spawned(choice, task):
+    """A run in a process of its own, which has ended (killed, if need be) with the context."""
     arguments = json.dumps([dataclasses.asdict(choice), str(task.reviews), str(task.folder)])
-    return subprocess.Popen(
-        [sys.executable, "-c", CHILD, arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    command = [sys.executable, "-c", CHILD, arguments]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
 
 
 def lines(path):
@@ -44,15 +49,13 @@ def run_with_kills(choice, task, kills, seed):
     path = task.files.ledger
     total = 2 * lines(task.reviews)
     for number in range(kills):
-        child = spawn(choice, task)
-        wanted = total * (number + rng.random()) / (kills + 1)
-        while lines(path) < wanted and child.poll() is None:
-            time.sleep(0.002)
-        time.sleep(rng.random() * 0.02)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    child = spawn(choice, task)
-    _, errors = child.communicate(timeout=120)
+        with spawned(choice, task) as child:
+            wanted = total * (number + rng.random()) / (kills + 1)
+            while lines(path) < wanted and child.poll() is None:
+                time.sleep(0.002)
+            time.sleep(rng.random() * 0.02)
+    with spawned(choice, task) as child:
+        _, errors = child.communicate(timeout=120)
     assert child.returncode == 0, errors.decode()
     return path
 
@@ -95,12 +98,12 @@ def test_ten_kills_over_the_lexicon(write_reviews, options):
 def test_ctrl_c_finishes_what_is_in_flight(serve, write_reviews, options, choice):
     server = serve(latency=0.5)
     task = options(write_reviews(200))
-    child = spawn(choice(server, concurrency=8), task)
     path = task.files.ledger
-    while lines(path) < 8:
-        time.sleep(0.01)
-    child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=30)
+    with spawned(choice(server, concurrency=8), task) as child:
+        while lines(path) < 8:
+            time.sleep(0.01)
+        child.send_signal(signal.SIGINT)
+        _, errors = child.communicate(timeout=30)
     assert child.returncode == 0
     assert b"finishing what is in flight" in errors
     counts = server.counts()
@@ -110,14 +113,12 @@ def test_ctrl_c_finishes_what_is_in_flight(serve, write_reviews, options, choice
 def test_second_process_on_a_shard_refuses(serve, write_reviews, options, choice):
     server = serve(latency=0.5)
     task = options(write_reviews(50))
-    first = spawn(choice(server, concurrency=2), task)
     path = task.files.ledger
-    while lines(path) < 1:
-        time.sleep(0.01)
-    with pytest.raises(ValueError, match="is being written by another process"):
-        foreground.generate(choice(server), task, quiet=True)
-    os.kill(first.pid, signal.SIGKILL)
-    first.wait()
+    with spawned(choice(server, concurrency=2), task):
+        while lines(path) < 1:
+            time.sleep(0.01)
+        with pytest.raises(ValueError, match="is being written by another process"):
+            foreground.generate(choice(server), task, quiet=True)
     # The lock of a dead process holds nobody up.
     server.rescript({})
     assert foreground.generate(choice(server), task, quiet=True).statuses == {"ok": 100}
