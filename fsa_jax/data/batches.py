@@ -21,7 +21,7 @@ import functools
 import itertools
 import math
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,7 +128,8 @@ class TrainBatches:
         split: A split of it, or a slice such as ``train[:10%]``.
         task_feature_lengths: Positions of a row for ``inputs`` and ``targets``. Where nothing is
             packed, None stands for the longest of the split, rounded up to a multiple of 8.
-        batch_size: Rows over all hosts; None: chosen from the data, see ``examples_per_batch``.
+        batch_size: Rows with examples over all hosts; None: chosen from the data, see
+            ``examples_per_batch``.
         pack: Several examples per row.
         shuffle: Permute each epoch, and the rows of each window.
         seed: non-negative; decides the whole order.
@@ -140,12 +141,14 @@ class TrainBatches:
         table: The tokens, where somebody has read them already.
         examples_per_batch: Where ``batch_size`` is None, how many examples a batch holds on
             average, as nearly as whole rows allow.
-        multiple_of: What chosen rows are a multiple of.
+        multiple_of: Empty rows fill a batch up to a multiple of this, so that devices share it.
+            What a batch holds does not depend on it.
 
     Attributes:
         table: The tokens.
         num_examples: Examples of the split.
-        batch_size: Rows of a batch over all hosts.
+        rows: Rows of a batch that hold examples, over all hosts.
+        batch_size: All rows of a batch, over all hosts.
         lengths: The row lengths in use.
 
     Raises:
@@ -196,17 +199,15 @@ class TrainBatches:
             "layout": zlib.crc32(layout.encode()) & 0x7FFFFFFF,
         }
         self._start = {"window": 0, "row": 0, "examples": 0}
-        self._wanted, self._multiple_of = 0, multiple_of
         if batch_size is None:
-            self._wanted = examples_per_batch
-            rows = examples_per_batch / self.examples_per_row
-            batch_size = multiple_of * max(1, round(rows / multiple_of))
-        if batch_size < 1 or batch_size % host_count:
+            batch_size = max(1, round(examples_per_batch / self.examples_per_row))
+        self.rows = batch_size
+        self.batch_size = multiple_of * math.ceil(self.rows / multiple_of)
+        if self.rows < 1 or self.batch_size % host_count:
             raise ValueError(
-                f"BATCH_SIZE {batch_size} cannot be shared by {host_count} hosts: "
+                f"BATCH_SIZE {self.rows} cannot be shared by {host_count} hosts: "
                 f"make it a multiple of {host_count}"
             )
-        self.batch_size = batch_size
 
     @functools.cached_property
     def _measured(self) -> tuple[int, int, dict[str, int]]:
@@ -233,7 +234,7 @@ class TrainBatches:
     @property
     def examples_per_step(self) -> float:
         """Mean number of examples in a batch."""
-        return self.examples_per_row * self.batch_size
+        return self.examples_per_row * self.rows
 
     def steps(self, epochs: float) -> int:
         """Returns the number of batches that come nearest to some passes over the split.
@@ -244,17 +245,13 @@ class TrainBatches:
 
     def describe_steps(self, steps: int) -> str:
         """One line on what a number of steps sees of the split."""
-        mean, wanted = self.examples_per_step, self._wanted
-        line = (
-            f"{steps} steps of {mean:.1f} examples on average in {self.batch_size} rows: "
+        mean, filled = self.examples_per_step, ""
+        if self.batch_size > self.rows:
+            filled = f" (filled up to {self.batch_size} for the devices)"
+        return (
+            f"{steps} steps of {mean:.1f} examples on average in {self.rows} rows{filled}: "
             f"{steps * mean / self.num_examples:.2f} epochs of {self.steps(1)} steps"
         )
-        if wanted and not 0.9 * wanted <= mean <= 1.1 * wanted:
-            line += (
-                f"; {wanted} examples a step were asked for, but rows come in multiples of "
-                f"{self._multiple_of}: change the devices, MICRO_BATCHES or TASK_FEATURE_LENGTHS"
-            )
-        return line
 
     def describe(self, example_ids: Iterable[int]) -> list[str]:
         """Names examples for a message, as ``task[i]``: the task's i-th, not shuffled."""
@@ -289,11 +286,13 @@ class TrainBatches:
         share = self.batch_size // self._host_count
         mine = slice(self._host_index * share, (self._host_index + 1) * share)
         examples = self._start["examples"]
-        while chosen := list(itertools.islice(rows, self.batch_size)):
+        while chosen := list(itertools.islice(rows, self.rows)):
             ids = np.concatenate([row for row, _ in chosen])
             examples += len(ids)
-            tokens = [[self.table.example(int(i)) for i in row] for row, _ in chosen[mine]]
-            tokens += [[] for _ in range(share - len(tokens))]
+            spread: list[Sequence[int]] = [()] * self.batch_size  # empty rows among all devices
+            for r, (row, _) in enumerate(chosen):
+                spread[r * self.batch_size // self.rows] = row.tolist()
+            tokens = [[self.table.example(i) for i in row] for row in spread[mine]]
             batch = packing.build_rows(
                 tokens, self.lengths["inputs"], self.lengths["targets"], packed=self._pack
             )
@@ -351,7 +350,7 @@ def open_batches(
         seed: Decides the order.
         shuffle: Endless and shuffled; otherwise one pass in order.
         table: The tokens, where somebody has read them already.
-        multiple_of: What the rows of a step are to be a multiple of, where they are chosen.
+        multiple_of: Empty rows fill a batch up to a multiple of this.
     """
     return TrainBatches(
         data.mixture_or_task_name,

@@ -259,10 +259,10 @@ def _open_data(config: RunConfig, seeds: Sequence[int]) -> list[TrainBatches]:
     """The data of each seed, tokenised once."""
     data, split, multiple = config.data, config.data.split, config.parallel.micro_batches
     first = open_batches(data, split, seeds[0], shuffle=True, multiple_of=multiple)
-    data, table = data.with_rows(first.batch_size), first.table
-    return [
-        first,
-        *(open_batches(data, split, seed, shuffle=True, table=table) for seed in seeds[1:]),
+    data, table = data.with_rows(first.rows), first.table
+    return [first] + [
+        open_batches(data, split, seed, shuffle=True, table=table, multiple_of=multiple)
+        for seed in seeds[1:]
     ]
 
 

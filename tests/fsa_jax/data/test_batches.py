@@ -194,7 +194,8 @@ def test_rows_are_chosen_for_the_examples_of_a_step(name, wanted, multiple):
 
 def test_unpacked_rows_are_examples():
     assert batches(batch_size=None, pack=False, examples_per_batch=100).batch_size == 100
-    assert batches(batch_size=None, pack=False, examples_per_batch=3, multiple_of=8).batch_size == 8
+    source = batches(batch_size=None, pack=False, examples_per_batch=3, multiple_of=8)
+    assert (source.rows, source.batch_size) == (3, 8)
 
 
 @pytest.mark.parametrize("epochs", [1, 10, 0.5])
@@ -204,12 +205,40 @@ def test_steps_are_epochs_of_the_mixture(epochs):
     assert seen == pytest.approx(epochs * 400, rel=0.05)
     line = source.describe_steps(source.steps(epochs))
     assert f"{source.steps(epochs)} steps of {source.examples_per_step:.1f} examples" in line
-    assert "were asked for" not in line
+    assert "filled up" not in line
 
 
-def test_rows_that_cannot_make_the_examples_say_so():
-    line = batches(batch_size=None, examples_per_batch=20, multiple_of=32).describe_steps(5)
-    assert "20 examples a step were asked for, but rows come in multiples of 32" in line
+@pytest.mark.parametrize("pack", [True, False])
+def test_devices_change_nothing_of_what_a_batch_holds(pack):
+    """Empty rows, spread among the devices, fill it up; a run goes on with other devices."""
+    alone = batches(batch_size=None, pack=pack, examples_per_batch=20)
+    first = take(alone, 20)
+    for devices in (2, 8, 64):
+        shared = batches(batch_size=None, pack=pack, examples_per_batch=20, multiple_of=devices)
+        assert shared.rows == alone.rows
+        assert shared.batch_size % devices == 0
+        assert shared.batch_size - shared.rows < devices
+        assert shared.steps(10) == alone.steps(10)
+        filled = f"in {shared.rows} rows (filled up to {shared.batch_size} for the devices)"
+        assert (filled in shared.describe_steps(5)) == (shared.batch_size > shared.rows)
+        shared.restore(first[9][1].state)
+        for (one, one_info), (other, other_info) in zip(first[10:], shared, strict=False):
+            np.testing.assert_array_equal(one_info.example_ids, other_info.example_ids)
+            assert one_info.state == other_info.state
+            full = other["decoder_loss_weights"].any(axis=1)
+            np.testing.assert_array_equal(
+                other["encoder_input_tokens"][full], one["encoder_input_tokens"]
+            )
+            on_device = full.reshape(devices, -1).sum(axis=1)
+            assert on_device.max() - on_device.min() <= 1
+
+
+@pytest.mark.parametrize("wanted", [10, 50, 100])
+def test_steps_hold_the_examples_that_are_asked_for(wanted):
+    for devices in (1, 8, 32):
+        source = batches(batch_size=None, examples_per_batch=wanted, multiple_of=devices)
+        seen = np.mean([info.examples for _, info in take(source, 60)])
+        assert seen == pytest.approx(wanted, rel=0.1)
 
 
 def test_chosen_rows_lie_in_the_batches_of_every_host():

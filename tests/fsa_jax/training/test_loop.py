@@ -341,6 +341,21 @@ def fine_tune(folder, task, period=3, split="validation", final=FINAL, **more):
     return run(folder, task, steps=3, packed=False, evaluation=evaluation, **more)
 
 
+def test_devices_change_neither_steps_nor_losses(tmp_path, echo_task, monkeypatch):
+    """Ten examples a step are as many rows on one device as on eight, which empty rows fill up."""
+    data = batches.DataConfig(echo_task, {"inputs": 32, "targets": 24}, examples_per_batch=10)
+    off = config.EvaluationConfig(period=0)
+    settings = {"data": data, "evaluation": off, "log_period": 1}
+    run(tmp_path / "eight", echo_task, steps=8, **settings)
+    on_all, one = loop.partitioning.make_mesh, jax.devices()[:1]
+    monkeypatch.setattr(loop.partitioning, "make_mesh", lambda model: on_all(model, devices=one))
+    run(tmp_path / "one", echo_task, steps=8, **settings)
+    eight, alone = (rows(tmp_path / name / "train" / "metrics.jsonl") for name in ("eight", "one"))
+    losses = [[row["loss"] for row in run] for run in (eight, alone)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    assert len(losses[0]) == 8
+
+
 @pytest.mark.parametrize(
     ("splits", "scored"),
     [
