@@ -26,17 +26,6 @@ TESTED_TOGETHER = {
     "fsa_jax/cli/test_t5x.py": [
         "fsa_jax/cli/t5x_settings",
     ],
-    "fsa_jax/experiments/test_report.py": [
-        "fsa_jax/experiments/report/examples",
-        "fsa_jax/experiments/report/figures",
-        "fsa_jax/experiments/report/page",
-    ],
-    "fsa_jax/experiments/test_running.py": [
-        "fsa_jax/experiments/stages",
-    ],
-    "fsa_jax/experiments/test_tables.py": [
-        "fsa_jax/experiments/collecting",
-    ],
     "fsa_jax/huggingface/test_export.py": [
         "fsa_jax/student/export",
     ],

@@ -11,6 +11,7 @@ from fsa_jax.experiments.tables import Cell, Row, Table
 
 _COLOURS = ("#0b62a4", "#c2571a", "#2a8f4f", "#8a3fa0", "#a0392f", "#5b6770", "#b58900", "#1f8a99")
 _LOG_FIELDS = ("reviews",)
+_STYLES = ("--", ":", "-.", (0, (1, 4)))
 _MOST_LABELS = 12
 _METRICS = {"f1": "F1", "strict_f1": "strict F1"}
 
@@ -55,16 +56,19 @@ def _panel(table: Table, panel: str) -> Iterator[Row]:
 
 
 def _draw_lines(axis: Any, table: Table, panel: str, title: str) -> None:
-    """One line for each series, with 95% intervals; the paper's points are hollow."""
+    """One line for each series, with 95% intervals; the paper's points are hollow.
+
+    A row that has no place on the axis is a level, and so is a baseline of another panel.
+    """
+    inside = list(_panel(table, panel))
+    field = next((next(iter(row.system.x)) for row in inside if row.system.x), "")
     series: dict[str, list[Row]] = {}
-    for row in _panel(table, panel):
-        series.setdefault(row.system.series, []).append(row)
-    field = next(
-        (next(iter(r.system.x)) for rows in series.values() for r in rows if r.system.x), ""
-    )
+    for row in inside:
+        if field in row.system.x:
+            series.setdefault(row.system.series, []).append(row)
     places = _places([row.system for rows in series.values() for row in rows], field)
     for colour, (name, rows) in zip(_colours(len(series)), series.items(), strict=True):
-        points = [(places[row.system.x.get(field)], row.average) for row in rows]
+        points = [(places[row.system.x[field]], row.average) for row in rows]
         drawn = [(x, cell.mean, cell.half_width or 0.0) for x, cell in points if cell.values]
         if drawn:
             x, mean, half = zip(*drawn, strict=True)
@@ -74,9 +78,12 @@ def _draw_lines(axis: Any, table: Table, panel: str, title: str) -> None:
             axis.plot(
                 *zip(*known, strict=True), "D", mfc="none", color=colour, label=f"{name}, paper"
             )
-    base = _baseline_elsewhere(table, panel)
-    if base is not None and base.average.mean is not None:
-        axis.axhline(base.average.mean, color="#777", ls="--", lw=1, label=base.system.series)
+    levels = [row for row in inside if field not in row.system.x]
+    for style, row in zip(_STYLES, levels + _baseline_elsewhere(table, panel), strict=False):
+        for value, name in ((row.average.mean, ""), (row.average.paper, ", paper")):
+            if value is not None:
+                axis.axhline(value, color="#777", ls=style, lw=1, label=row.system.series + name)
+                break
     if field in _LOG_FIELDS:
         axis.set_xscale("log")
     axis.set_xticks(list(places.values()), [_label(field, value) for value in places])
@@ -85,18 +92,18 @@ def _draw_lines(axis: Any, table: Table, panel: str, title: str) -> None:
     _finish(axis)
 
 
-def _baseline_elsewhere(table: Table, panel: str) -> Row | None:
-    """The one baseline of a whole panel that has no point in it; None where there is no such."""
+def _baseline_elsewhere(table: Table, panel: str) -> list[Row]:
+    """The one baseline of a whole panel that has no point in it, where there is such."""
     bases = [table.plan.experiment.baseline_of(row.system) for row in _panel(table, panel)]
     names = {base.name for base in bases if base is not None and base.panel != panel}
     if len(names) != 1 or None in bases:
-        return None
-    return next(row for row in table.rows if row.system.name in names)
+        return []
+    return [row for row in table.rows if row.system.name in names]
 
 
 def _places(systems: Sequence[System], field: str) -> dict[Any, float]:
     """Where values stand on the axis: numbers where they are, names one after the other."""
-    values: list[Any] = list(dict.fromkeys(system.x.get(field) for system in systems))
+    values: list[Any] = list(dict.fromkeys(system.x[field] for system in systems))
     if all(isinstance(value, int | float) for value in values):
         return {value: float(value) for value in sorted(values)}
     return {value: float(place) for place, value in enumerate(values)}
