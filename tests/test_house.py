@@ -9,39 +9,6 @@ PACKAGES = ("fsa_jax", "tasks", "generation", "scripts")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 MODULE_LINES, FUNCTION_LINES, FOLDER_MODULES = 500, 80, 12
 
-# Modules that a neighbour's tests test; the list may only become shorter.
-TESTED_TOGETHER = {
-    "fsa_jax/cli/test_benchmark.py": [
-        "fsa_jax/opinions/console",
-    ],
-    "fsa_jax/cli/test_gin_config.py": [
-        "fsa_jax/cli/gin_files",
-    ],
-    "fsa_jax/cli/test_main.py": [
-        "fsa_jax/cli/students",
-        "fsa_jax/runtime/process",
-        "fsa_jax/student/eval",
-        "fsa_jax/student/infer",
-    ],
-    "fsa_jax/cli/test_t5x.py": [
-        "fsa_jax/cli/t5x_settings",
-    ],
-    "fsa_jax/huggingface/test_export.py": [
-        "fsa_jax/student/export",
-    ],
-    "fsa_jax/opinions/readers/test_readers.py": [
-        "fsa_jax/opinions/readers/source",
-    ],
-    "fsa_jax/student/test_predict.py": [
-        "fsa_jax/student/load",
-    ],
-    "fsa_jax/training/test_loop.py": [
-        "fsa_jax/training/evaluator",
-        "fsa_jax/training/restore",
-    ],
-}
-TESTED_BY = {f"{module}.py": test for test, held in TESTED_TOGETHER.items() for module in held}
-
 
 def name_of(path: pathlib.Path) -> str:
     return path.relative_to(ROOT).as_posix()
@@ -87,14 +54,7 @@ def test_folders_hold_few_modules():
 def test_each_module_has_its_test_file():
     missing = []
     for path in MODULES:
-        if path.name == "__init__.py":
-            continue
         test = ROOT / "tests" / path.relative_to(ROOT).parent / f"test_{path.stem}.py"
-        other = TESTED_BY.get(name_of(path))
-        if other:
-            assert not test.exists(), f"{name_of(path)} has its test file: it is no exception"
-            test = ROOT / "tests" / other
-        if not test.exists():
+        if path.name != "__init__.py" and not test.exists():
             missing.append(name_of(path))
     assert not missing, "write tests/<folder>/test_<module>.py"
-    assert not TESTED_BY.keys() - set(map(name_of, MODULES)), "no such modules"

@@ -5,34 +5,13 @@ import os
 import sys
 from types import SimpleNamespace
 
-import flax.linen as nn
-import jax
 import pytest
-import seqio
 
 import tasks  # noqa: F401 - registers them
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.model import network
-from fsa_jax.student.load import Student
 from fsa_jax.student.predict import open_place, predict, predict_lines, read_lines
 
 DECODING = DecodingConfig(max_length=6, batch_size=4)
-
-
-@pytest.fixture
-def student(data_dir):
-    """A tiny student with random weights."""
-    config = network.T5Config(
-        vocab_size=384,
-        emb_dim=16,
-        num_heads=2,
-        head_dim=8,
-        mlp_dim=32,
-        num_encoder_layers=1,
-        num_decoder_layers=1,
-    )
-    params = nn.unbox(network.init_params(config, jax.random.key(0)))
-    return Student(params, config, seqio.get_mixture_or_task("tsa_rest14"), {}, 0)
 
 
 def test_each_line_has_its_answer_the_empty_ones_too(student):

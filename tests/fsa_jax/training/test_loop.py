@@ -6,61 +6,25 @@ import json
 import os
 import signal
 
+import echo
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import seqio
-import tensorflow as tf
 
 from fsa_jax.data import batches
-from fsa_jax.decoding import search
 from fsa_jax.model import network
 from fsa_jax.runtime.exits import RunFailedError
 from fsa_jax.runtime.run_directory import RunDirectory
 from fsa_jax.training import config, hooks, loop, optimizers, restore, schedules
 
-VOCABULARY = seqio.ByteVocabulary(extra_ids=0)
-FEATURES = {name: seqio.Feature(VOCABULARY, add_eos=True) for name in ("inputs", "targets")}
-WORDS = ["good", "bad", "fine", "poor"]
-CONFIG = network.T5Config(
-    vocab_size=264,
-    emb_dim=16,
-    num_heads=2,
-    head_dim=8,
-    mlp_dim=32,
-    num_encoder_layers=1,
-    num_decoder_layers=1,
-)
-
-
-def _examples(split, shuffle_files=False, seed=None):
-    count = {"train": 48, "validation": 8, "test": 8}[split]
-    words = [WORDS[i % len(WORDS)] for i in range(count)]
-    return tf.data.Dataset.from_tensor_slices(
-        {"inputs": [f"{word} {i}" for i, word in enumerate(words)], "targets": words}
-    )
-
-
-def _exact(targets, predictions):
-    return {
-        "f1": 100.0 * float(np.mean([t == p for t, p in zip(targets, predictions, strict=True)]))
-    }
+CONFIG = echo.MODEL
 
 
 @pytest.fixture(scope="module", autouse=True)
 def echo_task():
-    """A task that asks for the first word of its input."""
-    name = "echo_for_train"
-    seqio.TaskRegistry.add(
-        name,
-        source=seqio.FunctionDataSource(_examples, splits=("train", "validation", "test")),
-        preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
-        output_features=FEATURES,
-        metric_fns=[_exact],
-    )
-    yield name
-    seqio.TaskRegistry.remove(name)
+    with echo.registered("echo_for_train") as name:
+        yield name
 
 
 def run(model_dir, task, *, steps=6, metrics=False, packed=True, rate=1e-2, **more):
@@ -70,13 +34,7 @@ def run(model_dir, task, *, steps=6, metrics=False, packed=True, rate=1e-2, **mo
         "optimizer": optimizers.rms_scaled_adamw,
         "learning_rate": functools.partial(schedules.cosine, peak=rate),
         "total_steps": steps,
-        "evaluation": config.EvaluationConfig(
-            period=3,
-            metrics=metrics,
-            decoding=search.DecodingConfig(max_length=8),
-            best_metric="f1" if metrics else None,
-            final_splits=("test",) if metrics else (),
-        ),
+        "evaluation": echo.evaluation() if metrics else config.EvaluationConfig(period=3),
         "checkpoint": config.CheckpointConfig(period=2, keep=None),
         "log_period": 2,
         **more,
@@ -297,47 +255,11 @@ def test_epochs_and_examples_become_steps_and_rows_that_are_printed(tmp_path, ec
 # ---- what a run needs later is checked before its first step ---------------------------------
 
 
-def _source(splits):
-    def read(split, shuffle_files=False, seed=None):
-        return _examples("train" if split == "train" else "test").take(splits[split])
-
-    return seqio.FunctionDataSource(read, splits=tuple(splits), num_input_examples=splits)
-
-
-@pytest.fixture
-def task_of():
-    """``task_of(train=8, test=4)`` registers a task with these splits."""
-    added = []
-
-    def add(metrics=True, **splits):
-        name = "splits_" + "_".join(splits) + f"_{len(added)}"
-        seqio.TaskRegistry.add(
-            name,
-            source=_source(splits),
-            preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
-            output_features=FEATURES,
-            metric_fns=[_exact] if metrics else [],
-        )
-        added.append(name)
-        return name
-
-    yield add
-    for name in added:
-        seqio.TaskRegistry.remove(name)
-
-
 FINAL = ("test", "test_original", "test_hard")
 
 
 def fine_tune(folder, task, period=3, split="validation", final=FINAL, **more):
-    evaluation = config.EvaluationConfig(
-        period=period,
-        split=split,
-        metrics=True,
-        decoding=search.DecodingConfig(max_length=8),
-        best_metric="f1",
-        final_splits=final,
-    )
+    evaluation = echo.evaluation(period=period, split=split, final_splits=final)
     return run(folder, task, steps=3, packed=False, evaluation=evaluation, **more)
 
 

@@ -1,76 +1,37 @@
 """Seeds in one program are what they would be alone."""
 
 import dataclasses
-import functools
 import os
 import signal
 
+import echo
 import jax
 import numpy as np
 import pytest
-import seqio
-import tensorflow as tf
 
-from fsa_jax.data.batches import DataConfig
-from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.model.network import T5Config
 from fsa_jax.runtime.run_directory import RunDirectory, seed_directory
-from fsa_jax.training import hooks, loop, optimizers, schedules, seeds
-from fsa_jax.training.config import CheckpointConfig, EvaluationConfig
+from fsa_jax.training import hooks, loop, optimizers, seeds
+from fsa_jax.training.config import CheckpointConfig
 
-VOCABULARY = seqio.ByteVocabulary(extra_ids=0)
-FEATURES = {name: seqio.Feature(VOCABULARY, add_eos=True) for name in ("inputs", "targets")}
-WORDS = ["good", "bad", "fine", "poor"]
-MODEL = T5Config(264, 16, 2, 8, 32, 1, 1, dropout_rate=0.1)
+MODEL = dataclasses.replace(echo.MODEL, dropout_rate=0.1)
 SEEDS = (3, 5, 8, 13, 21, 34, 55, 89)
-
-
-def _examples(split, shuffle_files=False, seed=None):
-    words = [WORDS[i % len(WORDS)] for i in range(48 if split == "train" else 8)]
-    return tf.data.Dataset.from_tensor_slices(
-        {"inputs": [f"{word} {i}" for i, word in enumerate(words)], "targets": words}
-    )
-
-
-def _exact(targets, predictions):
-    hits = [t == p for t, p in zip(targets, predictions, strict=True)]
-    return {"f1": 100.0 * float(np.mean(hits))}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def task():
-    """A task that asks for the first word of its input."""
-    name = "echo_for_seeds"
-    seqio.TaskRegistry.add(
-        name,
-        source=seqio.FunctionDataSource(_examples, splits=("train", "validation", "test")),
-        preprocessors=[seqio.preprocessors.tokenize, seqio.preprocessors.append_eos],
-        output_features=FEATURES,
-        metric_fns=[_exact],
-    )
-    yield name
-    seqio.TaskRegistry.remove(name)
+    with echo.registered("echo_for_seeds") as name:
+        yield name
 
 
 def settings(task, folder, **more):
-    config = loop.RunConfig(
-        MODEL,
-        str(folder),
-        DataConfig(task, {"inputs": None, "targets": None}, batch_size=8, pack=False),
-        optimizers.adamw,
-        functools.partial(schedules.linear, peak=1e-2),
-        total_steps=20,
-        evaluation=EvaluationConfig(
-            period=10,
-            metrics=True,
-            decoding=DecodingConfig(max_length=8),
-            best_metric="f1",
-            final_splits=("test",),
-        ),
-        checkpoint=CheckpointConfig(period=10, keep=1),
-        log_period=1,
-    )
-    return dataclasses.replace(config, **more)
+    plain = {
+        "model": MODEL,
+        "optimizer": optimizers.adamw,
+        "total_steps": 20,
+        "evaluation": echo.evaluation(period=10),
+        "checkpoint": CheckpointConfig(period=10, keep=1),
+    }
+    return echo.run_config(task, folder, **(plain | more))
 
 
 class Spy(hooks.Hook):
