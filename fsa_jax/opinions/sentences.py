@@ -33,6 +33,11 @@ class Opinion:
     opinion_start: int | None = None
     opinion_end: int | None = None
 
+    def __post_init__(self) -> None:
+        # One label, however a file composes its accents; what is no text is told by its reader.
+        if isinstance(self.polarity, str):
+            object.__setattr__(self, "polarity", canonical(self.polarity))
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sentence:
@@ -78,6 +83,9 @@ class Labels:
 
     polarities: tuple[str, ...] = POLARITIES
     categories: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "polarities", tuple(map(canonical, self.polarities)))
 
     def complaint(self, opinion: Opinion) -> str | None:
         """Returns what is wrong with an opinion's labels, or ``None``."""

@@ -115,8 +115,8 @@ def unit_key(unit: Unit, kind: Kind) -> tuple[str, ...]:
 
 
 def canonical_key(key: tuple[str, ...]) -> tuple[str, ...]:
-    """Spells the fields of a unit, whose last one is the polarity, in their one spelling."""
-    return (*(canonical(f) if isinstance(f, str) else f for f in key[:-1]), *key[-1:])
+    """Spells the fields of a unit in their one spelling."""
+    return tuple(canonical(field) if isinstance(field, str) else field for field in key)
 
 
 def holds(text: str, phrase: str) -> bool:
@@ -143,6 +143,7 @@ def parse(output: str, kind: Kind, text: str) -> tuple[list[Unit], list[str]]:
     units: list[Unit] = []
     junk: list[str] = []
     used: dict[str, int] = {}
+    output = canonical(output)
     begin = 0
     for anchor in _anchors(kind.polarities).finditer(output):
         body = output[begin : anchor.start()]
@@ -168,7 +169,7 @@ def parse_reference(output: str, kind: Kind, text: str) -> list[tuple[str, ...]]
         The units' fields, the polarity last; duplicates stay.
     """
     units = []
-    for part in output.split(";"):
+    for part in canonical(output).split(";"):
         fields = tuple(field.strip() for field in part.split("|"))
         if len(fields) != len(kind.keys) or fields[-1] not in kind.polarities:
             continue

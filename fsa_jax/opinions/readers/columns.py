@@ -35,7 +35,11 @@ class SetFit:
         """Reads a file's text; rows of one text make one sentence, named by its first line."""
         polarities = log.labels.polarities
         sentences: dict[str, tuple[str, str, list[Opinion]]] = {}
-        for line, row in _rows(text, log.fault, _is_setfit, lambda row: _label(row) in polarities):
+
+        def is_row(row: Mapping[str, Any]) -> bool:
+            return canonical(str(_label(row))) in polarities
+
+        for line, row in _rows(text, log.fault, _is_setfit, is_row):
             sentence = row.get("text")
             if not isinstance(sentence, str) or is_blank(sentence):
                 log.fault(line, "", f"the text is {'missing' if sentence is None else 'empty'}")

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from fsa_jax.opinions.readers.source import literal
 from fsa_jax.opinions.sentences import category_words
+from fsa_jax.opinions.spans import canonical
 from fsa_jax.opinions.units import Kind, Unit, holds, parse, parse_reference, settle_fields
 
 # Brackets that are looked at; a list is a few, and whoever writes thousands writes no list.
@@ -71,7 +72,7 @@ def read_answer(raw: str, kind: Kind, text: str) -> Answer:
         except ValueError:
             answer.junk.append(repr(item))
             continue
-        polarity = unit["polarity"].strip().lower()
+        polarity = canonical(unit["polarity"].strip().lower())
         values = [unit[field].strip() for field in kind.fields]
         if polarity not in kind.polarities or not all(values):
             answer.junk.append(repr(item))

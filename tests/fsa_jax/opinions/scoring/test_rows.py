@@ -1,11 +1,13 @@
 """The scorer against slow, independent versions, on random and adversarial outputs."""
 
+import dataclasses
 import json
 import random
 import unicodedata
 
 import pytest
 
+from fsa_jax.opinions.scoring.llm_answers import read_answer
 from fsa_jax.opinions.scoring.rows import keys_of, prediction_row, score
 from fsa_jax.opinions.sentences import Opinion, Sentence
 from fsa_jax.opinions.units import ASA, QUAD, TSA, gold_units, linearize
@@ -232,3 +234,21 @@ def test_both_spellings_of_accents_match_by_every_rule(of_text, of_raw, kind):
         "polarity predicted as 'negative'"
         in (prediction_row("t", kind, wrong, gold, text)["reason"])
     )
+
+
+@pytest.mark.parametrize(("of_gold", "of_raw"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_label_is_the_same_however_its_accents_are_composed(of_gold, of_raw):
+    kind = dataclasses.replace(TSA, polarities=("négatif", "positif"))
+    label, said = (unicodedata.normalize(form, "négatif") for form in (of_gold, of_raw))
+    gold = gold_units(Sentence("s", "the bar", (Opinion("bar", 4, 7, None, label),)), kind)
+    row = prediction_row("t", kind, f"bar | {said}", gold, "the bar")
+    assert (row["matches"], row["reference"], row["unparsed"]) == (
+        [[0, 0]],
+        [["bar", "négatif"]],
+        [],
+    )
+    foreign = {"gold": [{"target": "bar", "polarity": label}], "reference": None}
+    foreign["parsed"] = [{"target": "bar", "polarity": said}]
+    assert keys_of(foreign, kind).perfect
+    answer = read_answer(json.dumps([["bar", said]], ensure_ascii=False), kind, "the bar")
+    assert (answer.units, answer.junk) == (gold, [])
