@@ -41,6 +41,7 @@ class Spec:
         files: A file of any known format for each split; ``train, validation, test``.
         polarities: The label set.
         categories: The category space in any spelling; empty for any category.
+        encoding: Of the files; ``None`` where they tell it themselves.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Spec:
     files: dict[str, str]
     polarities: tuple[str, ...] = POLARITIES
     categories: tuple[str, ...] = ()
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\w+", self.name, re.ASCII):
@@ -69,8 +71,9 @@ class Spec:
     def task_kind(self) -> Kind:
         """Returns what the task asks for."""
         categories = frozenset(map(category_words, self.categories)) or None
+        labels = Labels(tuple(self.polarities), categories)
         return dataclasses.replace(
-            KINDS[self.kind], polarities=tuple(self.polarities), categories=categories
+            KINDS[self.kind], polarities=labels.polarities, categories=labels.categories
         )
 
     def read(self, split: str) -> Rows:
@@ -82,7 +85,8 @@ class Spec:
         """
         kind = self.task_kind()
         labels = Labels(kind.polarities, kind.categories)
-        sentences = load_file(Path(self.files[split]).expanduser(), labels=labels)
+        path = Path(self.files[split]).expanduser()
+        sentences = load_file(path, labels=labels, encoding=self.encoding)
         return [example_row(sentence, kind, hard=False) for sentence in sentences]
 
 
@@ -160,6 +164,7 @@ def user_benchmark(
     test: str | None = None,
     polarities: Sequence[str] = POLARITIES,
     categories: Sequence[str] = (),
+    encoding: str | None = None,
 ) -> str:
     """Registers a user's benchmark as a task, for gin and notebooks.
 
@@ -171,6 +176,7 @@ def user_benchmark(
         test: File of the test split.
         polarities: The label set.
         categories: The category space; empty for any category.
+        encoding: Of the files; ``None`` where they tell it themselves.
 
     Returns:
         The name.
@@ -180,7 +186,7 @@ def user_benchmark(
     """
     given = {"train": train, "validation": validation, "test": test}
     files = {split: file for split, file in given.items() if file}
-    spec = Spec(name, kind, files, tuple(polarities), tuple(categories))
+    spec = Spec(name, kind, files, tuple(polarities), tuple(categories), encoding)
     if name in seqio.TaskRegistry.names():
         if _REGISTERED.get(name) != spec:
             raise ValueError(f"there is another task {name} already: choose another name")

@@ -83,13 +83,14 @@ def stats(
         list[Path] | None, typer.Argument(help="Files; the FSA benchmark if there are none.")
     ] = None,
     form: Format = None,
+    encoding: Encoding = None,
     polarities: Polarities = None,
 ) -> None:
     """Print table 2's columns, for the benchmark in $FSA_DATA_DIR or for files."""
     from fsa_jax.opinions import console
 
     if files:
-        console.print_files(files, form, _labels(polarities, None))
+        console.print_files(files, form, _labels(polarities, None), encoding)
     else:
         console.print_benchmark()
 
@@ -101,6 +102,7 @@ def register(
     train: Annotated[Path | None, typer.Option(help="File of the train split.")] = None,
     validation: Annotated[Path | None, typer.Option(help="File of the validation split.")] = None,
     test: Annotated[Path | None, typer.Option(help="File of the test split.")] = None,
+    encoding: Encoding = None,
     polarities: Polarities = None,
     categories: Categories = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a registration.")] = False,
@@ -113,7 +115,7 @@ def register(
     given = {"train": train, "validation": validation, "test": test}
     files = {split: str(path) for split, path in given.items() if path is not None}
     spec = user_data.Spec(
-        name, kind, files, labels.polarities, tuple(sorted(labels.categories or ()))
+        name, kind, files, labels.polarities, tuple(sorted(labels.categories or ())), encoding
     )
     counts = {split: len(spec.read(split)) for split in files}
     path = user_data.save_spec(spec, overwrite)

@@ -51,8 +51,10 @@ def _add_stats(table: Table, found: Stats, *names: str) -> None:
     table.add_row(*names, str(found.sentences), *map(str, counts))
 
 
-def print_files(files: Sequence[Path], form: str | None, labels: Labels) -> None:
-    """Prints table 2's columns for files.
+def print_files(
+    files: Sequence[Path], form: str | None, labels: Labels, encoding: str | None
+) -> None:
+    """Prints table 2's columns for files; see ``readers.load_file``.
 
     Raises:
         FileNotFoundError: A file is missing.
@@ -60,7 +62,7 @@ def print_files(files: Sequence[Path], form: str | None, labels: Labels) -> None
     """
     table = _stats_table("Sentences and opinions", "file")
     for file in files:
-        _add_stats(table, stats(load_file(file, form, labels)), str(file))
+        _add_stats(table, stats(load_file(file, form, labels, encoding)), str(file))
     open_console().print(table)
 
 

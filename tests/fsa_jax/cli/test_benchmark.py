@@ -3,14 +3,17 @@ import os
 import pathlib
 import subprocess
 import sys
+import unicodedata
 
 import pytest
+import seqio
 import typer
 from typer.testing import CliRunner
 
 from fsa_jax.cli import benchmark
 from fsa_jax.opinions.scoring.rows import prediction_row
 from fsa_jax.opinions.units import TSA
+from tasks import user_data
 
 ROOT = pathlib.Path(benchmark.__file__).parent.parent
 TEXT = "The wine list is great ."
@@ -123,6 +126,31 @@ def test_register_makes_a_task(file, data_dir):
     with pytest.raises(ValueError, match="unknown polarity 'good'"):
         run("register", "other", "--kind", "tsa", "--train", file)
     assert not (data_dir / "benchmarks" / "other.json").exists()
+
+
+def test_a_task_is_read_in_the_encoding_it_was_registered_with(tmp_path, data_dir):
+    path = tmp_path / "latin.csv"
+    path.write_bytes("text,span,label,ordinal\nThe café .,café,positive,1\n".encode("cp1252"))
+    for command in (["stats", path], ["register", "latin", "--kind", "tsa", "--train", path]):
+        with pytest.raises(ValueError, match=r"latin.csv:2: byte 0xe9 is not UTF-8"):
+            run(*command)
+        assert run(*command, "--encoding", "cp1252").exit_code == 0
+    spec = user_data.load_spec(data_dir / "benchmarks" / "latin.json")
+    assert [row["targets"] for row in spec.read("train")] == ["café | positive"]
+    name = user_data.user_benchmark("latin_by_gin", "tsa", train=str(path), encoding="cp1252")
+    assert seqio.get_mixture_or_task(name).num_input_examples("train") == 1
+
+
+def test_a_label_is_the_same_however_its_accents_are_composed(tmp_path, data_dir):
+    path = tmp_path / "labels.csv"
+    rows = "text,span,label,ordinal\nThe bar .,bar,{},1\n"
+    for index, (of_file, of_option) in enumerate([("NFC", "NFD"), ("NFD", "NFC")]):
+        path.write_text(rows.format(unicodedata.normalize(of_file, "négatif")), encoding="utf-8")
+        name, label = f"labels_{index}", unicodedata.normalize(of_option, "négatif")
+        run("register", name, "--kind", "tsa", "--train", path, "--polarities", f"{label},positif")
+        spec = user_data.load_spec(data_dir / "benchmarks" / f"{name}.json")
+        (row,) = spec.read("train")
+        assert row["targets"] == "bar | négatif"
 
 
 def test_analyses_report_what_they_cannot_read(tmp_path):
