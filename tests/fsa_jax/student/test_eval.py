@@ -1,11 +1,14 @@
 """Scores of a finished student are those that training ended with, and lie where was asked."""
 
 import json
+import shutil
 
 import echo
 import pytest
 
 from fsa_jax.decoding.search import DecodingConfig
+from fsa_jax.opinions.scoring.sources import describe, find_sources
+from fsa_jax.runtime.run_directory import RunDirectory
 from fsa_jax.student.eval import evaluate_checkpoint
 
 DECODING = DecodingConfig(max_length=8)
@@ -41,3 +44,32 @@ def test_splits_are_checked_before_the_student_is_read(trained, tmp_path):
     _, task = trained
     with pytest.raises(ValueError, match=r"has none of the splits hard of EVAL_SPLITS"):
         evaluate_checkpoint(echo.MODEL, task, str(tmp_path / "nowhere"), str(tmp_path), ("hard",))
+
+
+@pytest.fixture
+def twin(trained, tmp_path):
+    """The same run with another seed."""
+    copy = RunDirectory(tmp_path / "twin")
+    shutil.copytree(trained[0].path, copy.path)
+    copy.write_manifest(copy.manifest() | {"seed": 8})
+    return copy
+
+
+def test_scores_in_folders_of_their_own_tell_their_seeds(trained, twin, tmp_path):
+    run, task = trained
+    for number, one in enumerate((run, twin)):
+        folder = str(tmp_path / "scores" / f"seed_{number}")
+        evaluate_checkpoint(echo.MODEL, task, str(one), folder, ("test",), DECODING, say=print)
+        assert RunDirectory(folder).manifest()["evaluated"] == str(one)
+    step = run.best_step()
+    told = f"seeds by the runs' manifests: 7 (step {step}), 8 (step {step})"
+    assert describe(find_sources([tmp_path / "scores"])) == told
+
+
+def test_the_manifest_of_scores_is_the_last_students_but_a_runs_own_stays(trained, twin, tmp_path):
+    run, task = trained
+    scores, kept = RunDirectory(tmp_path / "scores"), twin.manifest()
+    for one, folder in ((run, scores), (twin, scores), (run, twin)):
+        evaluate_checkpoint(echo.MODEL, task, str(one), str(folder), ("test",), DECODING, say=print)
+    assert scores.manifest()["seed"] == 8
+    assert twin.manifest() == kept
