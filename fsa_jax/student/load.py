@@ -82,7 +82,7 @@ def load(
     name = task or facts.get("mixture_or_task_name")
     if not name:
         raise ValueError(f"{checkpoint} does not tell its task: give --task")
-    provider = get_provider(name)
+    provider = get_provider(name) if task else _own_task(checkpoint, name)
     config = (model or _told_config(checkpoint, facts)).without_dropout()
     boxed = jax.eval_shape(lambda: network.init_params(config, jax.random.key(0)))
     abstract = partitioning.abstract(boxed, partitioning.make_mesh(), partitioning.axis_rules())
@@ -93,6 +93,18 @@ def load(
     params, found = restore.load_params(checkpoint, config, abstract, say, step)
     say(f"restored: weights of {found}")
     return Student(params, config, provider, facts, at)
+
+
+def _own_task(checkpoint: str, name: str) -> seqio.Task | seqio.Mixture:
+    """What a run was trained on; a gin file may have made it, for that run alone."""
+    try:
+        return get_provider(name)
+    except ValueError as error:
+        raise ValueError(
+            f"{checkpoint} was trained on {name}, which is not registered here: give --task with a "
+            "registered task of the same vocabulary (it decides how answers are read), or --module "
+            "with the module that registers this one"
+        ) from error
 
 
 def _told_config(checkpoint: str, facts: dict[str, Any]) -> T5Config:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 
+from fsa_jax.runtime.run_directory import RunDirectory
 from fsa_jax.student.export import export_hf
 from fsa_jax.student.load import load
 
@@ -84,3 +85,18 @@ def test_a_hugging_face_folder_needs_its_task_alone(student, tmp_path):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match="give --task"):
         load(str(folder))
+
+
+def test_a_run_on_a_task_that_a_gin_file_made_says_what_to_give(trained, tmp_path):
+    run, task = trained
+    copy = RunDirectory(tmp_path / "run")
+    shutil.copytree(run.path, copy.path)
+    copy.write_manifest(copy.manifest() | {"mixture_or_task_name": "distill_mine_rw"})
+    told = (
+        f"{copy} was trained on distill_mine_rw, which is not registered here: give --task .*--mod"
+    )
+    with pytest.raises(ValueError, match=told):
+        load(str(copy))
+    assert load(str(copy), task, say=print).task.name == task
+    with echo.registered("distill_mine_rw"):
+        assert load(str(copy), say=print).task.name == "distill_mine_rw"
