@@ -8,7 +8,7 @@ scores of all label words into the rows of the file.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -103,18 +103,10 @@ def evaluate_examples(
     if task.score_metric_fns:
         return _score(params, config, task, examples, decoding)
     outputs = slots.generate(params, config, [e["inputs"] for e in examples], decoding)
-    targets = [
-        task.postprocess_fn(_reference(example, vocabulary), example=example, is_target=True)
-        for example in examples
-    ]
     texts = [vocabulary.decode([int(t) for t in tokens]) for tokens in outputs]
-    predictions = [
-        task.postprocess_fn(text, example=example, is_target=False)
-        for text, example in zip(texts, examples, strict=True)
-    ]
-    metrics: Metrics = {}
-    for metric_fn in task.predict_metric_fns:
-        metrics.update(metric_fn(targets, predictions))
+    targets = _targets(task, examples)
+    predictions = _predictions(task, examples, texts)
+    metrics = _metrics(task.predict_metric_fns, targets, predictions)
     rows = [
         prediction
         if isinstance(prediction, dict)
@@ -122,6 +114,49 @@ def evaluate_examples(
         for prediction, text, target in zip(predictions, texts, targets, strict=True)
     ]
     return TaskResult(task.name, metrics, rows)
+
+
+def metric_names(task: seqio.Task, examples: Sequence[dict[str, Any]]) -> set[str]:
+    """Tells without a student which metrics an evaluation of examples gives: gold is the answer.
+
+    Args:
+        task: The examples' task.
+        examples: Of ``read_examples``; none tell only the names that do not depend on the data.
+    """
+    targets = _targets(task, examples)
+    if task.score_metric_fns:
+        return set(_metrics(task.score_metric_fns, targets, [0.0] * len(examples)))
+    vocabulary = task.output_features["targets"].vocabulary
+    gold = [_reference(example, vocabulary) for example in examples]
+    return set(_metrics(task.predict_metric_fns, targets, _predictions(task, examples, gold)))
+
+
+def _targets(task: seqio.Task, examples: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """What the metrics compare with; a scored task's own text is not looked at."""
+    vocabulary = task.output_features["targets"].vocabulary
+    texts = [None if task.score_metric_fns else _reference(e, vocabulary) for e in examples]
+    return [
+        task.postprocess_fn(text, example=example, is_target=True)
+        for text, example in zip(texts, examples, strict=True)
+    ]
+
+
+def _predictions(
+    task: seqio.Task, examples: Sequence[Mapping[str, Any]], texts: Sequence[str]
+) -> list[Any]:
+    return [
+        task.postprocess_fn(text, example=example, is_target=False)
+        for text, example in zip(texts, examples, strict=True)
+    ]
+
+
+def _metrics(
+    metric_fns: Sequence[Callable[..., Any]], targets: Sequence[Any], answers: Sequence[Any]
+) -> Metrics:
+    metrics: Metrics = {}
+    for metric_fn in metric_fns:
+        metrics.update(metric_fn(targets, answers))
+    return metrics
 
 
 def _reference(example: Mapping[str, Any], vocabulary: seqio.Vocabulary) -> str:
@@ -146,10 +181,8 @@ def _score(
         decoding.batch_size,
     )
     flat = [float(s[0]) for s in scores]
-    targets = [task.postprocess_fn(None, example=e, is_target=True) for e in examples]
-    metrics: Metrics = {}
-    for metric_fn in task.score_metric_fns:
-        metrics.update(metric_fn(targets, flat))
+    targets = _targets(task, examples)
+    metrics = _metrics(task.score_metric_fns, targets, flat)
     return TaskResult(task.name, metrics, _score_rows(task, examples, targets, flat))
 
 

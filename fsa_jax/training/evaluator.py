@@ -1,7 +1,10 @@
 """Evaluation within a run: loss over a split, and the metrics of the run's tasks."""
 
+import contextlib
 import copy
 import dataclasses
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,8 +34,8 @@ def settle(evaluation: EvaluationConfig, data: DataConfig) -> EvaluationConfig:
         evaluation to tell it.
 
     Raises:
-        ValueError: A split is not there, empty or broken, or metrics are asked of tasks without
-            any.
+        ValueError: A split is not there, empty or broken, metrics are asked of tasks without any,
+            or none of them is the best metric.
         FileNotFoundError: A split's files are not there.
     """
     name, cached = data.mixture_or_task_name, data.use_cached
@@ -50,7 +53,39 @@ def settle(evaluation: EvaluationConfig, data: DataConfig) -> EvaluationConfig:
         return dataclasses.replace(evaluation, best_metric=None)
     advice = ": name one of them by EVAL_SPLIT, or train without evaluation by EVAL_PERIOD=0"
     providers.check_split(tasks, evaluation.split, cached, advice)
+    if evaluation.best_metric is not None:
+        _check_best_metric(evaluation, tasks, cached)
     return evaluation
+
+
+def _check_best_metric(
+    evaluation: EvaluationConfig, tasks: Sequence[seqio.Task], cached: bool
+) -> None:
+    """Raises ValueError where no evaluation will give the metric that the best is told by."""
+    wanted, split = evaluation.best_metric, evaluation.split
+    given: list[set[str]] = []
+    for task in providers.having(tasks, split) if evaluation.metrics else ():
+        found = _metric_names(task, [])
+        if found is None or wanted not in found:
+            # The data may decide which metrics there are; the split is read for a doubt only.
+            found = _metric_names(task, answering.read_examples(task, split, cached))
+        if found is None:
+            return
+        given.append(found)
+    names = sorted({"loss"}.union(set.intersection(*given) if given else ()))
+    if wanted not in names:
+        raise ValueError(
+            f"BEST_METRIC is {wanted!r}, but evaluations on {split} give {', '.join(names)}"
+        )
+
+
+def _metric_names(task: seqio.Task, examples: Sequence[dict[str, Any]]) -> set[str] | None:
+    """The names of a task's metrics; None where they cannot be told without a student."""
+    with warnings.catch_warnings(), contextlib.suppress(Exception):
+        warnings.simplefilter("ignore")  # of means over nothing
+        # A metric that does not bear such examples may bear an evaluation's all the same.
+        return answering.metric_names(task, examples)
+    return None
 
 
 class Evaluator:

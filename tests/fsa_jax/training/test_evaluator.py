@@ -54,3 +54,29 @@ def test_empty_splits_are_told(task_of):
     task = task_of(train=8, validation=0, test=4)
     with pytest.raises(ValueError, match=r"'validation' .* holds no examples"):
         settled(task)
+
+
+def test_a_best_metric_that_no_evaluation_gives_is_told(task_of):
+    task = task_of(train=8, validation=4)
+    assert settled(task, best_metric="loss").best_metric == "loss"
+    told = r"BEST_METRIC is 'f2', but evaluations on validation give f1, loss$"
+    with pytest.raises(ValueError, match=told):
+        settled(task, best_metric="f2")
+    with pytest.raises(ValueError, match=r"BEST_METRIC is 'f1', .* give loss$"):
+        settled(task, metrics=False, final_splits=())
+
+
+def test_metrics_that_only_the_data_or_the_student_can_tell_are_not_refused():
+    def by_word(targets, predictions):
+        return {f"{word}_f1": 100.0 for word in targets}
+
+    with echo.registered("by_word", metrics=(by_word,)) as task:
+        assert settled(task, best_metric="poor_f1").best_metric == "poor_f1"
+        with pytest.raises(ValueError, match="bad_f1, fine_f1, good_f1, loss, poor_f1"):
+            settled(task, best_metric="great_f1")
+
+    def of_a_student(targets, predictions):
+        raise ZeroDivisionError
+
+    with echo.registered("of_a_student", metrics=(of_a_student,)) as task:
+        assert settled(task, best_metric="any").best_metric == "any"
