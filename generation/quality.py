@@ -19,12 +19,23 @@ _TELLING = _ENGLISH - _SHARED
 # ("pizza") makes two, any short sentence of a neighbour fifteen and more.
 _CLOSE = 5.0
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+# What a teacher says that it will not do. A reviewer may be sorry, too, and "not help but" praise.
+_UNDONE = r"""(?:
+    (?:cannot|can['’]?t|can\ not|could\ not|couldn['’]t|(?:not\ |un)able\ to
+        |(?:won['’]t|will\ not)\ be\ able\ to)\ (?:\w+\ )?
+    (?:fulfil|assist|help(?!\ (?:but|myself)\b)|provide|rewrite|analy[sz]e|complete|generate
+        |process|comply|engage\ in|do\ (?:this|that|so)\b)
+    | as\ an?\ (?:ai\b|large\ language)
+    | there(?:\ (?:is|was)|['’]s)\ no\ (?:\w+\ )?review\b
+    | (?:not|n['’]t)\ (?:\w+\ ){0,2}(?:contain|include|provide|see)\w*\ (?:\w+\ ){0,2}review\b
+)"""
 _REFUSALS = re.compile(
-    r"""^\W*(?:
-        i['’]?m\ sorry\b | i\ am\ sorry\b | sorry,\ (?:but\ )?i\b | i\ apologi[sz]e\b
-        | i\ (?:cannot|can['’]?t|can\ not|am\ unable\ to|['’]m\ unable\ to)
-          \ (?:fulfil|assist|help|provide|rewrite|analy[sz]e|complete|generate|process|comply)
-        | as\ an?\ (?:ai|large)\b.{0,20}\bmodel
+    rf"""^\W*(?:
+        (?:i['’]?m\ (?:\w+\ )?sorry|i\ am\ (?:\w+\ )?sorry|sorry,\ (?:but\ )?i|i\ apologi[sz]e
+            |(?:my\ )?apologies)\b
+          [\s\S]{{0,200}}?\b{_UNDONE}
+        | i(?:\ am|['’]m)?\ {_UNDONE}
+        | as\ an?\ (?:ai|large)\b.{{0,20}}\bmodel
         | (?:unfortunately,?\ )?i\ (?:do\ not|don['’]?t)\ feel\ comfortable
     )""",
     re.IGNORECASE | re.VERBOSE,
@@ -35,10 +46,20 @@ _ECHOES = (
     "Opinion Target: Identify and locate",
     "Your Task:",
 )
+# Labels, and sentences to whoever asked ("Sure! Here is the rewritten review:").
 _LEAD = re.compile(
-    r"^\s*(?:\**(?:rewritten|revised)(?: user)? review\**|answer|output|response)\s*:\s*\**\s*",
-    re.IGNORECASE,
+    r"""^\s*
+    (?:(?:sure(?:\ thing)?|certainly|of\ course|absolutely|okay|ok)\s*[,!.:]*\s+)?
+    (?:\**(?:(?:rewritten|revised)(?:\ user)?\ review|answer|output|response)\**
+        |\**(?:here(?:['’]s|\ is)|this\ is|below\ is)\ (?:the|a|an|my|your|one)\b
+         [^\n.:!?"“]{0,40}?\b(?:(?:rewritten|revised|rephrased)\ (?:\w+\ )?(?:review|version|text)
+           |rewrite|revision|version\ of\ (?:the|your|this)\ (?:\w+\ )?review)\b
+         (?:\ (?:of|that|which|with|in|for|to|based|expressing|using)\b[^\n.:!?"“]{0,80})?
+    )
+    \s*[:：]\s*\**\s*""",
+    re.IGNORECASE | re.VERBOSE,
 )
+_QUOTED = re.compile(r"""["“]([^"“”]+)["”]""")
 
 # Services have many words for how an answer ended; these are parts of them, looked for in order.
 _CUT = re.compile(r"length|max|limit|context|truncat|budget|incomplete")
@@ -52,7 +73,10 @@ _SENTENCE_END = re.compile(r"""[.!?…)\]}"'”’*`。！？]$""")
 # Reasoning models write their thinking into the answer where the service does not part the two.
 _TAG = r"(?:seed:)?(?:think|thinking|thought|reasoning|reflection)"
 _THINKING_END = re.compile(rf"</{_TAG}>|\[/THINK\]|◁/think▷", re.IGNORECASE)
-_THINKING_START = re.compile(rf"<{_TAG}>|\[THINK\]|◁think▷", re.IGNORECASE)
+# Within a line the tag is talked about, or the text's own.
+_THINKING_START = re.compile(
+    rf"^[ \t]*(?:<{_TAG}>|\[THINK\]|◁think▷)", re.IGNORECASE | re.MULTILINE
+)
 
 RULES = {
     "length": "the answer was cut off, at the token limit or within the model's thinking",
@@ -87,7 +111,7 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
         return ""  # an answer to a benchmark question is judged by the scorer, whatever it is
     if not text:
         return "empty"
-    if _REFUSALS.search(text[:200]):
+    if _REFUSALS.search(text):
         return "refused"
     if any(echo in text for echo in _ECHOES) or " ".join(text.split()) == " ".join(review.split()):
         return "prompt_echo"
@@ -130,10 +154,15 @@ def visible(response: str) -> str:
 def training_text(kind: str, response: str) -> str:
     """Returns an answer as a student should learn it.
 
-    It comes without space around it, without thinking, and without a label in front.
+    It comes without space around it and without thinking; a rewritten review without a label in
+    front, or a sentence to whoever asked and the quotes that such a sentence asks for.
     """
     text = without_thinking(response).strip()
-    return _LEAD.sub("", text, count=1).strip() or text if kind == "rw" else text
+    if kind != "rw":
+        return text
+    rest = _LEAD.sub("", text, count=1).strip()
+    quoted = _QUOTED.fullmatch(rest) if rest != text else None
+    return (quoted[1].strip() if quoted else rest) or text
 
 
 def prepare() -> None:

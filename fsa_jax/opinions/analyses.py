@@ -20,31 +20,53 @@ LABELS = ("target", "aspect", "sentiment")
 LEVELS = ("very negative", "negative", "neutral", "positive", "very positive")
 
 _MARKS = r"[\s>*_#•\-\"'“”‘’`\[({,\\]*(?:\(?\d+[.)]\s*)?[\s*_\"'“`]*"
+_MEASURE = "(?:intensity|strength|polarity|label|level|score)"
 _LABEL = (
     r"(?P<label>(?:opinion[\s_]*)?(?:targets?|aspects?(?:[\s_]+categor(?:y|ies))?|"
-    r"sentiments?(?:[\s_]+(?:intensity|strength))?|reas\w{3,6}))"
+    rf"sentiments?(?:[\s_]+{_MEASURE})?|"
+    r"reas\w{3,6}))"
 )
 _NUMBER = (
     r"[\s*_]*(?:\(?\s*#?\d+(?:\.\d+)?\s*[a-z]?\s*\)?)?[\s*_\"'”`]*"
     r"(?:\([a-z][a-z ]{2,20}\)[\s*_\"'”`]*)?"
 )
 _LINE = re.compile(rf"^{_MARKS}{_LABEL}{_NUMBER}[:：][\s*_]*(?P<value>.*)$", re.IGNORECASE)
+# A label without a colon, as a heading of its own.
+_HEADING = re.compile(
+    rf"^\s*(?:#+\s*)?(?:(?<=#)|(?<=# )|\*\*)\**{_LABEL}{_NUMBER}(?P<value>)$", re.IGNORECASE
+)
+_MEASURED = re.compile(rf"^[^:：]*sentiments?[\s_]+{_MEASURE}", re.IGNORECASE)
 _INLINE = re.compile(
     r"(?<=\S)[\s,;|\\]+(?:[-–—]+\s+)?(?=[\"'“*_]*"
     r"(?:Opinion Target|Aspect|Sentiment|Reasoning)[ ]?\d*[\"'”*_]*[:：])"
 )
-_REMARK = re.compile(
-    r"^\W*(?:note|n\.b|review|response|example|your task|consider|please|in (?:conclusion|summary)|"
-    r"overall|reference|quotation|confidence|additional|part \d|consent|id\b|http)",
-    re.IGNORECASE,
+_OPENER = (
+    r"^\W*(?:notes?|n\.b\.?|reviews?|reviewid|responses?|examples?|your task|consider|please"
+    r"|in (?:conclusion|summary)|overall|references?|quotations?|confidence|additional(?:ly)?"
+    r"|part \d+|consent|id)(?!\w)"
 )
+# Behind a gap the word is enough. Within a paragraph, where a line of reasoning may begin with the
+# same word, it takes the mark of a field.
+_REMARK = re.compile(rf"{_OPENER}|^\W*https?:", re.IGNORECASE)
+_FIELD = re.compile(rf"{_OPENER}(?: \w+){{0,2}}\W{{0,4}}[:：]|^\W*https?:", re.IGNORECASE)
 # A line drawn under an analysis, behind which another text begins.
 _RULE = re.compile(r"^\s*([-–—_=*~#])(?:\s*\1){2,}\s*$")
 # What stands in place of a sentiment: a form's placeholder, and a list for several blocks.
 _PLACEHOLDER = re.compile(r"[A-Za-z]+\d+|<[^<>]*>|\.{3}|…")
 _SEVERAL = re.compile(r"^[-+•]\s|[\"'”]\s*,\s*[\"'“]")
 _SLIGHT = re.compile(r"\b(?:mild|slight|neutral|mixed|moderate|ambivalent|somewhat)")
-_STRONG = re.compile(r"\b(?:very|extremely|strongly?|highly|overwhelmingly|intensely)\b")
+_STRONG = re.compile(
+    r"\b(?:very|extreme(?:ly)?|strong(?:ly)?|high(?:ly)?|overwhelming(?:ly)?|intense(?:ly)?)\b"
+)
+# What is denied, or added in brackets, names no sentiment of its own; a degree in brackets does.
+_NAME = r"(?:positive|negative|neutral|mixed|mild)(?:ly)?"
+_DENIED = re.compile(
+    rf"\b(?:not|non|never|neither|nor|(?:is|was|are|were)n['’]t)[\s-]+(?:(?!only\b)\w+\s+){{0,2}}?"
+    rf"{_NAME}(?:\s*(?:/|\bor\b|\bnor\b)\s*{_NAME})*"
+)
+_BRACKETS = re.compile(
+    r"\((?!\s*(?:\w+\s+)?(?:mild|slight|very|strong|neutral|mixed|moderate))[^()]*\)"
+)
 _OPENING = {'"': '"', "'": "'", "“": "”", "‘": "’", "`": "`", "[": "]"}
 
 
@@ -87,7 +109,11 @@ def level(sentiment: str) -> str | None:
     Returns:
         The level, or ``None`` where the words name no sentiment ("not specified").
     """
-    words = sentiment.lower()
+    said = sentiment.lower()
+    outside = _BRACKETS.sub(" ", said)
+    words = _DENIED.sub(" ", outside if outside.strip() else said)
+    if not re.search(_NAME, words) and "positive" in said and "negative" in said:
+        return "neutral"  # neither of the two
     if _SLIGHT.search(words):
         return "neutral"
     positive, negative = "positive" in words, "negative" in words
@@ -108,7 +134,7 @@ def segments(analysis: str) -> list[Segment]:
             found.append(Segment(part, text, _unquote(" ".join(value.split()))))
 
     for line in _lines(analysis):
-        match = _LINE.match(line)
+        match = _LINE.match(line) or _HEADING.match(line)
         if match:
             close()
             part, value, lines = _part(match["label"]), match["value"], [line]
@@ -155,9 +181,9 @@ def _part(label: str) -> str:
 
 def _is_remark(line: str, part: str, lines: list[str]) -> bool:
     """Whether an unlabelled line is a remark, and not the rest of the part before it."""
-    if _REMARK.match(line) or _RULE.match(line):
-        return True
     after_gap = lines[-1] == ""
+    if (_REMARK if after_gap else _FIELD).match(line) or _RULE.match(line):
+        return True
     return after_gap and (part != "reasoning" or not line.lstrip().startswith(("-", "*", "•")))
 
 
@@ -173,7 +199,14 @@ def blocks(analysis: str) -> list[Block]:
     """
     found: list[Block] = []
     current: dict[str, str] = {}
+    before: Segment | None = None
     for segment in segments(analysis):
+        if before and _is_measure(before, segment):
+            said = (current["sentiment"], segment.value)
+            current["sentiment"] = ", ".join(filter(_is_sentiment, said))
+            before = segment
+            continue
+        before = segment
         if segment.part == "target" or segment.part in current:
             found.append(Block(**current))
             kept = {} if segment.part == "target" else {"target": current.get("target", "")}
@@ -181,6 +214,12 @@ def blocks(analysis: str) -> list[Block]:
         current[segment.part] = segment.value
     found.append(Block(**current))
     return [block for block in found if _is_sentiment(block.sentiment)]
+
+
+def _is_measure(before: Segment, segment: Segment) -> bool:
+    """Whether two neighbours are one sentiment: its name and its intensity, label or score."""
+    pair = (before, segment)
+    return all(s.part == "sentiment" for s in pair) and any(_MEASURED.match(s.text) for s in pair)
 
 
 def _is_sentiment(value: str) -> bool:

@@ -48,6 +48,24 @@ BLOCK = (
         ("anl", "As an AI language model, I have no opinion of it", "stop", "refused"),
         ("rw", "I cannot rewrite this review.", "stop", "refused"),
         ("rw", "I cannot recommend the soup, and the staff was not kind to me.", "stop", ""),
+        # Reviewers are sorry, too.
+        ("rw", "I'm sorry to say that the food of this place was not good.", "stop", ""),
+        (
+            "rw",
+            "I apologize in advance to the owner, but the soup was cold and I cannot praise it.",
+            "stop",
+            "",
+        ),
+        ("rw", "Sorry, but I will not be back: the waiter was rude to us.", "stop", ""),
+        ("rw", "I can't help but love the soup of this place.", "stop", ""),
+        ("rw", "I'm so sorry, but I won't be able to rewrite this for you.", "stop", "refused"),
+        ("rw", "I apologize, but as an AI I have not been there.", "stop", "refused"),
+        ("rw", "I am sorry, but there is no review in your message.", "stop", "refused"),
+        ("rw", "I'm unable to assist with that.", "stop", "refused"),
+        # A tag within a line is no thinking.
+        ("rw", "The name of the bar is <think> and I liked it.", "stop", ""),
+        ("anl", f"{BLOCK} It says <reasoning> on the sign.", "stop", ""),
+        ("rw", "Okay.\n<think>The user wants", "stop", "length: the thinking has no end"),
         ("rw", "The food was good.", "stop", "prompt_echo"),
         ("rw", "Your Task:\n\nReview: The food was good. I liked it", "stop", "prompt_echo"),
         (
@@ -72,6 +90,28 @@ def test_training_text_has_no_label_in_front():
     assert quality.training_text("rw", "**Rewritten review:** I loved it.") == "I loved it."
     assert quality.training_text("rw", "The answer: it was good") == "The answer: it was good"
     assert quality.training_text("anl", f" {BLOCK}\n") == BLOCK
+
+
+@pytest.mark.parametrize(
+    ("response", "text"),
+    [
+        ("Here is the rewritten review:\n\nThe soup was good.", "The soup was good."),
+        ('Sure! Here\'s a rewritten review: "I loved it."', "I loved it."),
+        (
+            "Certainly, here is my revised version of the user review:\n\n“I liked it.”",
+            "I liked it.",
+        ),
+        ("Here’s the rewritten review that expresses the feelings: I loved it.", "I loved it."),
+        # A review's own words.
+        ("Here is the thing: I loved it.", "Here is the thing: I loved it."),
+        ("Sure, I loved it.", "Sure, I loved it."),
+        ('"Great," I said. "Thanks."', '"Great," I said. "Thanks."'),
+        ("Here is a version of pie that I love: plum.",) * 2,
+        ("Here is my revised review after two weeks: it broke.",) * 2,
+    ],
+)
+def test_what_a_teacher_says_to_the_asker_is_no_training_text(response, text):
+    assert quality.training_text("rw", response) == text
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,20 @@ def test_no_reasoning_is_left_where_it_is_dropped():
         ("Neutral", "neutral"),
         ("Mixed, positive and negative", "neutral"),
         ("positive and negative", "neutral"),
+        ("Strong positive", "very positive"),
+        ("extreme negative", "very negative"),
+        ("Intense, negative", "very negative"),
+        ("not positive", None),
+        ("non-negative", None),
+        ("Positive, not neutral", "positive"),
+        ("isn't negative, neutral", "neutral"),
+        ("neither positive nor negative", "neutral"),
+        ("not positive or negative", "neutral"),
+        ("not only positive but very positive", "very positive"),
+        ("Positive (a negative word is missing)", "positive"),
+        ("Negative (not positive)", "negative"),
+        ("(positive)", "positive"),
+        ("Negative (mild)", "neutral"),
         ("Not specified", None),
         ("", None),
     ],
@@ -193,6 +207,52 @@ def test_no_reasoning_is_left_where_it_is_dropped():
 def test_levels(words, expected):
     assert level(words) == expected
     assert Block("soup", "Taste", words).level == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "reasoning"),
+    [
+        ("The\nreviewer says so.\nnoteworthy, too", "The reviewer says so. noteworthy, too"),
+        ("It is\nconsiderate, and\npleased them", "It is considerate, and pleased them"),
+        ("They were\nresponsive as\nnoted above", "They were responsive as noted above"),
+        ("Such\nreview words\nplease all", "Such review words please all"),
+        ("It is low.\nNote: that is all.", "It is low."),
+        ("It is low.\nConfidence rating: 9", "It is low."),
+        ("It is low.\n- https://example.org", "It is low."),
+        ("It is low.\n\n- Please note that it is made up.", "It is low."),
+    ],
+)
+def test_a_line_of_reasoning_is_a_remark_only_with_a_remark_s_mark(lines, reasoning):
+    (block,) = blocks(f"Opinion Target: fee\nSentiment: Positive\nReasoning: {lines}")
+    assert block.reasoning == reasoning
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentiment"),
+    [
+        ("Sentiment Polarity: Negative", "Negative"),
+        ("Sentiment label: Negative", "Negative"),
+        ("**Sentiment Level:** Negative", "Negative"),
+        ("Sentiment: Negative\nSentiment Score: -0.8", "Negative"),
+        ("Sentiment Score: 0.1\nSentiment: Negative", "Negative"),
+        ("Sentiment Polarity: Negative\nSentiment Intensity: Strong", "Negative, Strong"),
+    ],
+)
+def test_a_sentiment_s_polarity_and_measure_are_one_sentiment(lines, sentiment):
+    text = f"Opinion Target: fee\nAspect: Cost\n{lines}\nReasoning: It is low."
+    assert blocks(text) == [Block("fee", "Cost", sentiment, "It is low.")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**Opinion Target 1**\nfee\n**Aspect**\nCost\n**Sentiment**\nPositive\n**Reasoning**\nLow.",
+        "### Opinion Target 1\nfee\n### Aspect\nCost\n### Sentiment\nPositive\n### Reasoning\nLow.",
+    ],
+)
+def test_labels_may_be_headings(text):
+    assert blocks(text) == [Block("fee", "Cost", "Positive", "Low.")]
+    assert blocks("Reasoning:\nOpinion target\nis not said, nor a\nsentiment") == []
 
 
 def test_many_forms_in_one_text():
