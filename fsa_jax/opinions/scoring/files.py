@@ -20,6 +20,7 @@ from fsa_jax.opinions.scoring.rows import Row, explain, match
 from fsa_jax.opinions.scoring.significance import bootstrap_interval, paired_test
 from fsa_jax.opinions.scoring.sources import Source, check_seeds, find_sources, source_of
 from fsa_jax.opinions.units import Kind
+from fsa_jax.runtime.files import shown
 
 GROUPS = ("polarity", "implicit", "multiple", "hard", "original")
 _INDEX = {name: index for index, name in enumerate(COLUMNS)}
@@ -107,14 +108,21 @@ def score_file(path: Path, kind: Kind | None = None, misses: TextIO | None = Non
         misses: Takes a JSON line for each row that is not perfect, with the reason.
 
     Raises:
-        ValueError: A line is no prediction row, the file has none, or rows of several tasks.
+        ValueError: A line is no prediction row, the file has none, or rows of several tasks,
+            or two with one id.
     """
     ids: list[str] = []
+    seen: set[str] = set()
     counts = array.array("d")
     flags = array.array("b")
     polarities = Polarities()
     row: Row = {}
     for row, kind in read_predictions(path, kind):  # noqa: B020 - told by the first row
+        name = row.get("id")
+        if name not in (None, ""):
+            if str(name) in seen:
+                raise ValueError(f"{path}: id {shown(name)} is there twice; one file, one answer")
+            seen.add(str(name))
         ids.append(str(row.get("id", len(ids))))
         keys = row["keys"]
         counts.extend(count(keys, kind, polarities))

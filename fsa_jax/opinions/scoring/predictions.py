@@ -3,8 +3,8 @@
 A row needs ``task``, ``gold``, and ``parsed`` or ``raw``; a unit is an object or a list of its
 values with the polarity last. The rows that T5X writes are read as well: they hold ours under
 ``prediction``. Where ``parsed`` is null, ``raw`` is parsed here: as the Python list that LLMs are
-asked for, or as a target text. Rows without ``reference`` get it where the sentence (``text``) is
-known.
+asked for, as a target text, or, of a classified gold unit, as a label in words. Rows without
+``reference`` get it where the sentence (``text``) is known.
 """
 
 import codecs
@@ -15,8 +15,9 @@ from typing import Any
 
 import orjson
 
+from fsa_jax.opinions.questions import ASC_LABELS, TSC_LABELS
 from fsa_jax.opinions.readers import FORMATS, detect
-from fsa_jax.opinions.scoring.llm_answers import read_answer, unit_of
+from fsa_jax.opinions.scoring.llm_answers import read_answer, read_label, unit_of
 from fsa_jax.opinions.scoring.rows import Row, keys_of
 from fsa_jax.opinions.units import ASA, ASC, QUAD, TSA, TSC, Kind
 
@@ -127,16 +128,34 @@ def _find_kind(row: Row) -> Kind:
     return kind
 
 
+def _spell(polarity: Any) -> Any:
+    return polarity.strip().lower() if isinstance(polarity, str) else polarity
+
+
+def _read_raw(row: Row, kind: Kind) -> None:
+    """Reads what the model wrote; no text at all is no empty answer, but none."""
+    if row["raw"] is None:
+        row["parsed"], row["unparsed"] = [], ["null"]
+        return
+    answer = read_answer(row["raw"], kind, row.get("text") or "")
+    row["parsed"], row["unparsed"], reference = answer
+    if kind.is_classified and not answer.units and len(row["gold"]) == 1:
+        label = read_label(row["raw"], ASC_LABELS if kind == ASC else TSC_LABELS)
+        if label is not None:
+            gold = row["gold"][0]
+            unit = gold if isinstance(gold, dict) else unit_of(gold, kind)
+            row["parsed"], row["unparsed"], reference = [unit | {"polarity": label}], [], None
+    if row.get("reference") is None:
+        row["reference"] = reference
+
+
 def _settle(row: Row, kind: Kind) -> None:
     """Makes units of what stands for them, and adds the row's ``keys`` and ``flags``.
 
     Flags say for each of ``SUBSETS`` whether the row is in it: 1, 0, or -1 for unknown.
     """
     if row.get("parsed") is None:
-        answer = read_answer(row["raw"] or "", kind, row.get("text") or "")
-        row["parsed"], row["unparsed"], reference = answer
-        if row.get("reference") is None:
-            row["reference"] = reference
+        _read_raw(row, kind)
     try:
         keys = keys_of(row, kind)
     except TypeError:  # Units that are lists, as LLM evaluations write them.
@@ -147,6 +166,13 @@ def _settle(row: Row, kind: Kind) -> None:
         for fields in units:
             if None in fields:
                 raise ValueError(f"a unit without {kind.keys[fields.index(None)]}: {fields}")
+    if any(_spell(unit[-1]) != unit[-1] for units in keys[:3] for unit in units if unit):
+        # Other programs may write "Positive"; a label set of one's own may hold any word.
+        for name in ("gold", "parsed"):
+            row[name] = [unit | {"polarity": _spell(unit["polarity"])} for unit in row[name]]
+        if row.get("reference") is not None:
+            row["reference"] = [[*unit[:-1], _spell(unit[-1])] for unit in row["reference"]]
+        keys = keys_of(row, kind)
     if keys.predicted != keys.parsed:
         for fields in keys.predicted:
             if len(fields) != len(kind.keys):

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - answers as they come
 """What LLMs answer: lists in prose, and labels in words."""
 
 import random
@@ -6,7 +7,7 @@ import pytest
 
 from fsa_jax.opinions.questions import ASC_LABELS, TSC_LABELS
 from fsa_jax.opinions.scoring.llm_answers import read_answer, read_label
-from fsa_jax.opinions.units import ASA, QUAD, TSA
+from fsa_jax.opinions.units import ASA, QUAD, TSA, parse_reference
 
 TEXT = "The wine list and the food of the bar [downstairs] were fine ."
 PAIR = "('food', 'positive')"
@@ -42,6 +43,53 @@ def test_the_first_list_that_parses_counts(raw):
     assert answer.reference == [("food", "positive")]
 
 
+TWO = [("food", "positive"), ("wine list", "negative")]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        # Lists that go on with one another.
+        "[('food', 'positive')], [('wine list', 'negative')]",
+        "[('food', 'positive')]\n[('wine list', 'negative')]\n[('wine list', 'negative')]",
+        # An empty list is the answer only where nothing else is.
+        "Explicit: []. Implicit: [('food', 'positive'), ('wine list', 'negative')]",
+        "[] was the first thought; [('food', 'positive'), ('wine list', 'negative')] []",
+        # Objects.
+        '[{"target": "food", "polarity": "positive"}, {"polarity": "negative", "target": "wine list"}]',
+        '{"target": "food", "polarity": "positive"}\n{"target": "wine list", "polarity": "negative"}',
+        # Quotes, brackets and stops.
+        "[(“food”, “positive”), (“wine list”, “negative”)]",
+        "('food', 'positive'), ('wine list', 'negative')",
+        "- 'food', 'positive'\n- 'wine list', 'negative'",
+        "[('food', 'Positive.'), ('wine list', '**negative**')]",
+        "[('food', 'positive'), ('wine list', 'negative')",
+        # A target text with a unit on each line.
+        "food | positive\nwine list | negative",
+        "1. food | positive\n2. wine list | negative",
+        "- food | Positive;\n\n- wine\n  list | negative",
+    ],
+)
+def test_both_units_are_read_of_what_is_no_proper_list(raw):
+    answer = read_answer(raw, TSA, TEXT)
+    assert (keys(answer), answer.junk) == (TWO, [])
+
+
+def test_line_ends_part_units_for_llms_alone():
+    raw = "The units:\nfood | positive\nwine list | negative\nThat is all."
+    answer = read_answer(raw, TSA, TEXT)
+    assert (keys(answer), answer.junk) == (TWO, ["The units:", "That is all."])
+    # The paper's rule knows no line ends.
+    assert answer.reference == parse_reference(raw, TSA, TEXT) == []
+
+
+def test_quads_are_read_of_what_is_no_proper_list():
+    raw = "[('food quality', 'food', 'didn't', 'negative'), ('food quality', 'bar', 'fine', 'pos"
+    answer = read_answer(raw, QUAD, "The food didn't last .")
+    assert [(unit["target"], unit["opinion"]) for unit in answer.units] == [("food", "didn't")]
+    assert answer.junk == ["('food quality', 'bar', 'fine', 'pos"]
+
+
 def test_brackets_in_targets_end_no_list():
     answer = read_answer("[('bar [downstairs]', 'neutral'), ('a ] b', 'neutral')] [x]", TSA, TEXT)
     assert keys(answer) == [("bar [downstairs]", "neutral"), ("a ] b", "neutral")]
@@ -58,8 +106,12 @@ def test_brackets_in_targets_end_no_list():
         ("[1, 2", 0, 1),
         ("[1, 2]", 0, 2),
         ("[__import__('os')]", 0, 1),
-        ("[('the bar's wine', 'positive')]", 0, 1),
-        ("[('food', 'positive'), ('wi", 0, 1),
+        ("[('the bar's wine', 'positive')]", 1, 0),
+        ("[('the bar's wine', positive)]", 0, 1),
+        ("[('food', 'positive'), ('wi", 1, 1),
+        ("[('food', 'positive'), ('it's', 'x'), ('it's', 'y')]", 1, 2),
+        ("[('food', 'positive')], [('bar', 'good'), ('wine list', 'neutral')]", 2, 1),
+        ("I cannot\ndo that.", 0, 1),
         ("['\\d', ('food', 'positive')]", 1, 1),
         ("I cannot do that.", 0, 1),
         ("food | positive ; bar | negative", 2, 0),
@@ -123,7 +175,18 @@ def test_any_brackets_end_in_an_answer():
         ("The customer speaks positively of it.", "positive"),
         ("There are conflicting opinions", "conflict"),
         ("I see nothing negative in it, so positive", "positive"),
+        ("There is no doubt it is positive.", "positive"),
+        ("It is without any doubt negative.", "negative"),
+        ("There's no question that it's neutral", "neutral"),
+        ("The label is positive, negative words are absent", "positive"),
+        ("Positive; negative words are missing", "positive"),
         # No label for sure.
+        ("The sentiment is mixed: positive and negative", None),
+        ("Label: positive/negative", None),
+        ("The answer is **positive** or **neutral**.", None),
+        ("Positive, negative.", None),
+        ("Sentiment: negative, neutral and positive", None),
+        ("There is no doubt it is not positive.", None),
         ("I cannot say", None),
         ("Not positive.", None),
         ("I would not call it positive", None),

@@ -34,6 +34,60 @@ def test_rows_of_llms_and_of_t5x_are_read(tmp_path):
     assert metrics(failed.sums())["parse_failure_rate"] == 100
 
 
+@pytest.mark.parametrize(
+    ("kind", "raw", "f1"),
+    [
+        ("tsc", "positive", 100),
+        ("tsc", "The label is Positive, I think.", 100),
+        ("tsc", "[('wine list', 'positive')]", 100),
+        ("tsc", "negative", 0),
+        ("tsc", "I cannot say.", 0),
+        ("asc", "**positive**", 100),
+        ("asc", "Not positive.", 0),
+    ],
+)
+@pytest.mark.parametrize("as_list", [True, False])
+def test_the_label_of_one_classified_unit_is_read_from_words(tmp_path, kind, raw, f1, as_list):
+    name = "target" if kind == "tsc" else "category"
+    gold = ["wine list", "positive"] if as_list else {name: "wine list", "polarity": "positive"}
+    row = {"id": "1", "task": "mine", "kind": kind, "gold": [gold], "raw": raw, "text": TEXT}
+    scored = metrics(score_file(write(tmp_path / "a", [row])).sums())
+    assert scored["f1"] == scored["strict_f1"] == f1
+
+
+def test_no_text_at_all_is_no_empty_answer(tmp_path):
+    row = {"id": "1", "task": "tsa_rest14", "gold": [], "text": TEXT}
+    failures = {
+        name: metrics(score_file(write(tmp_path / "a", [row | answer])).sums())
+        for name, answer in (("none", {"raw": None}), ("empty", {"raw": ""}))
+    }
+    assert failures["none"]["parse_failure_rate"] == 100
+    assert failures["empty"]["parse_failure_rate"] == 0
+
+
+@pytest.mark.parametrize("mine", ["Positive", " positive ", "POSITIVE"])
+def test_polarities_are_one_however_they_are_written(tmp_path, mine):
+    base = {"id": "1", "task": "tsa_rest14", "text": TEXT}
+    other = {"target": "wine list", "polarity": "positive"}
+    for gold, parsed in (([["wine list", mine]], [other]), ([other], [["wine list", mine]])):
+        row = base | {"gold": gold, "parsed": parsed, "reference": [["wine list", mine]]}
+        scored = metrics(score_file(write(tmp_path / "a", [row])).sums())
+        assert scored["f1"] == scored["strict_f1"] == 100
+    # A label set of one's own stays as it is.
+    row = base | {"gold": [["wine list", "very good"]], "parsed": [["wine list", "very good"]]}
+    assert score_file(write(tmp_path / "a", [row])).polarities.keys() == {"very good"}
+
+
+def test_a_file_holds_one_answer_to_each_sentence(tmp_path):
+    rows = make_rows(0, 3)
+    for twice in ([*rows, rows[1]], [rows[0], rows[1] | {"id": 0}]):
+        with pytest.raises(ValueError, match=r"a: id .* is there twice"):
+            score_file(write(tmp_path / "a", twice))
+    for name in ({}, {"id": None}, {"id": ""}):
+        nameless = [{k: v for k, v in row.items() if k != "id"} | name for row in rows]
+        assert len(score_file(write(tmp_path / "a", nameless)).ids) == 3
+
+
 def test_what_is_no_prediction_is_named(tmp_path):
     good = json.dumps(make_rows(0, 1)[0])
     for line, complaint in (
