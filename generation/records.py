@@ -66,8 +66,9 @@ class Review:
             name for name in ("review_id", "domain", "rating", "text") if row.get(name) is None
         ]
         if missing:
+            fault = "null" if missing[0] in row else "missing"
             raise ValueError(
-                f"field {missing[0]!r} is missing; a review needs review_id, domain, rating, text, "
+                f"field {missing[0]!r} is {fault}; a review needs review_id, domain, rating, text, "
                 "source"
             )
         for name, kinds in (("review_id", str | int), ("domain", str), ("text", str)):

@@ -46,6 +46,9 @@ case "$*" in
   *) fail "give --gin.MODEL_DIR=gs://…: what a TPU host writes to its own disk is lost with it" ;;
 esac
 command -v gcloud > /dev/null || fail "gcloud is not installed"
+left_out=$(git -C "$(dirname "$0")/.." status --short 2> /dev/null || true)
+[ -z "$left_out" ] || echo "warning: what runs is the commit, without these changes:
+$left_out" >&2
 
 # ---- the end, whatever brings it ----------------------------------------------------------------
 

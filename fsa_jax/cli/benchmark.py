@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from fsa_jax.runtime import exits
+
 benchmark = typer.Typer(
     help="Convert, check, count and register benchmark files.", no_args_is_help=True
 )
@@ -56,25 +58,28 @@ def validate(
         bool, typer.Option(help="Fail on guesses and on what can be repaired, too.")
     ] = False,
 ) -> None:
-    """Report what is wrong in files, line by line; exit with 1 if there are faults."""
+    """Report what is wrong in files, line by line; exit with 1 if there are faults.
+
+    Exit with 2 if files cannot be read at all, and the others have no faults.
+    """
     from fsa_jax.opinions.readers import read_file
 
     labels = _labels(polarities, categories)
-    failed = False
+    failed = unread = False
     for file in files:
         try:
             sentences, problems = read_file(file, form, labels, encoding)
         except (ValueError, OSError) as error:  # The other files are still to be checked.
             typer.echo(str(error))
-            failed = True
+            unread = True
             continue
         for problem in problems:
             typer.echo(f"{file}:{problem} ({problem.effect.value})")
         faults = any(problem.is_fault for problem in problems)
         failed = failed or faults or (strict and bool(problems))
         typer.echo(f"{file}: {_counts(sentences, problems)}")
-    if failed:
-        raise typer.Exit(1)
+    if failed or unread:
+        raise typer.Exit(exits.FAILED if failed else exits.USAGE)
 
 
 @benchmark.command()
@@ -108,6 +113,9 @@ def register(
     overwrite: Annotated[bool, typer.Option(help="Replace a registration.")] = False,
 ) -> None:
     """Make a task of your own files; it is there at the next start."""
+    from fsa_jax.runtime import process
+
+    process.import_quietly("seqio")
     from tasks import registry, user_data
 
     registry.register()  # the names that are taken

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fsa_jax.runtime import exits
+from fsa_jax.runtime import exits, process
 
 # Name → (module, attribute, line of help). The attribute is a typer app or a function.
 _COMMANDS = {
@@ -203,8 +203,6 @@ def _run(
     _load(gin_file, args, gin_bindings, search_paths)
     import gin
 
-    from fsa_jax.runtime import process
-
     process.set_up()
 
     from fsa_jax.student.eval import evaluate_checkpoint
@@ -218,22 +216,9 @@ def _load(
 ) -> None:
     from fsa_jax.cli import gin_config
 
-    _import_quietly("seqio")
+    process.import_quietly("seqio")
     bindings = [*(gin_bindings or []), *gin_config.read_flags(args)]
     gin_config.load(gin_file, bindings, [path for path in search_paths.split(",") if path])
-
-
-def _import_quietly(module: str) -> None:
-    """Imports a module that loads TensorFlow, whose C++ part writes notes to file descriptor 2."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        importlib.import_module(module)
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 def _steps(text: str) -> tuple[int, int]:

@@ -3,10 +3,7 @@
 It is the only module of the package that loads TensorFlow.
 """
 
-import contextlib
 import errno
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fsa_jax.opinions.corpus import NAME, SPLITS, VERSION
+from fsa_jax.runtime import process
 from generation.corpus.examples import Example
 
 TEXTS = ("review_id", "domain", "teacher", "prompt", "inputs", "targets")
@@ -23,33 +21,17 @@ _DESCRIPTION = "Reviews and the sentiment understanding texts that a teacher wro
 def require_tensorflow() -> None:
     """Loads TensorFlow, or raises ValueError with the way to install it.
 
-    Its C++ part is silent unless the user has set ``TF_CPP_MIN_LOG_LEVEL`` below 3.
+    Its C++ part is silent; see ``process.import_quietly``.
     """
-    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        with contextlib.nullcontext() if level < "3" else _no_stderr():
-            import tensorflow  # noqa: F401  (the next one loads it only when first used)
-            import tensorflow_datasets  # noqa: F401
+        # TFDS loads TensorFlow only when it is first used.
+        process.import_quietly("tensorflow", "tensorflow_datasets")
     except ImportError as error:
         raise ValueError(
             f"writing TFRecords needs TensorFlow ({error.name} is missing); run: pip install "
             "fsa-jax, "
             "or move the ledgers to a machine that has it"
         ) from None
-
-
-@contextlib.contextmanager
-def _no_stderr() -> Iterator[None]:
-    """Sends file descriptor 2 nowhere: while TensorFlow loads, it heeds no log level."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 class ConfigWriter:

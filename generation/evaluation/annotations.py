@@ -69,6 +69,27 @@ class _Annotation:
         return self.written or datetime.datetime.min.replace(tzinfo=datetime.UTC), self.place
 
 
+def load(annotations: Path) -> list[dict[str, Any]]:
+    """Loads the tasks of Label Studio's JSON export, each with its annotations.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no such export.
+    """
+    try:
+        tasks = json.loads(files.require_file(annotations).read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{annotations} is not JSON: {error}") from None
+    if not isinstance(tasks, list):
+        raise ValueError(f"{annotations} is not a list of tasks; export as JSON, not JSON-MIN")
+    for number, task in enumerate(tasks, 1):
+        if not isinstance(task, dict) or not isinstance(task.get("annotations"), list):
+            raise ValueError(
+                f"{annotations}, task {number}: it has no annotations; export as JSON, not JSON-MIN"
+            )
+    return tasks
+
+
 def read(annotations: Path, key: dict[str, dict[str, str]]) -> Judgements:
     """Reads Label Studio's JSON export.
 
@@ -77,12 +98,7 @@ def read(annotations: Path, key: dict[str, dict[str, str]]) -> Judgements:
         ValueError: It is no such export, a score is missing or no score, or annotators cannot be
             told apart; the message names the task.
     """
-    try:
-        tasks = json.loads(files.require_file(annotations).read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{annotations} is not JSON: {error}") from None
-    if not isinstance(tasks, list):
-        raise ValueError(f"{annotations} is not a list of tasks; export as JSON, not JSON-MIN")
+    tasks = load(annotations)
     names = _names_of_emails(tasks)
     exported: list[_Annotation] = []
     for number, task in enumerate(tasks, 1):
@@ -101,11 +117,11 @@ def read(annotations: Path, key: dict[str, dict[str, str]]) -> Judgements:
     return found
 
 
-def _names_of_emails(tasks: list[Any]) -> dict[str, str]:
+def _names_of_emails(tasks: list[dict[str, Any]]) -> dict[str, str]:
     """Returns the numbers of annotators of whom some annotation tells number and address."""
     names = {}
     for task in tasks:
-        for annotation in (task.get("annotations") if isinstance(task, dict) else None) or []:
+        for annotation in task["annotations"]:
             who = annotation.get("completed_by") if isinstance(annotation, dict) else None
             if isinstance(who, dict) and who.get("id") is not None and who.get("email"):
                 names[str(who["email"]).lower()] = str(who["id"])
@@ -113,14 +129,12 @@ def _names_of_emails(tasks: list[Any]) -> dict[str, str]:
 
 
 def _read_task(
-    task: Any,
+    task: dict[str, Any],
     number: int,
     key: dict[str, dict[str, str]],
     names: dict[str, str],
     exported: list[_Annotation],
 ) -> None:
-    if not isinstance(task, dict) or not isinstance(task.get("annotations"), list):
-        raise ValueError("it has no annotations; export as JSON, not JSON-MIN")
     data = task.get("data") or {}
     name = str(data.get("task"))
     if name not in key:

@@ -6,9 +6,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from fsa_jax.runtime import files
 from generation.evaluation.agreement import krippendorff_alpha
-from generation.evaluation.annotations import NAMES, Judgement, Judgements, read
+from generation.evaluation.annotations import NAMES, Judgement, Judgements, load, read
 from generation.evaluation.human import load_key
 
 MOST = 2
@@ -102,5 +101,5 @@ def _agreement(rows: list[Judgement]) -> dict[str, float | None]:
 
 def report(annotations: Path, key: Path | None) -> dict[str, Any]:
     """Reads annotations and their key, and sums them up."""
-    files.require_file(annotations)
+    load(annotations)  # what is no export has no key beside it
     return summarise(read(annotations, load_key(key or find_key(annotations))))

@@ -41,7 +41,8 @@ def test_only_what_no_file_can_hold_is_replaced():
     ("change", "words"),
     [
         ({"review_id": ""}, "field 'review_id' is empty"),
-        ({"review_id": None}, "field 'review_id' is missing"),
+        ({"review_id": None}, "field 'review_id' is null"),
+        ({"rating": None}, "field 'rating' is null; a review needs"),
         ({"review_id": True}, "field 'review_id' is a JSON bool"),
         ({"review_id": 1.5}, "field 'review_id' is a JSON float"),
         ({"domain": "hotel"}, "field 'domain' is 'hotel'; use restaurant or laptop"),

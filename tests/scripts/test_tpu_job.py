@@ -54,6 +54,27 @@ def tpu_job(play):
     return start
 
 
+def test_what_is_not_in_the_commit_is_told(play, tmp_path):
+    repository = tmp_path / "repository"
+    (repository / "scripts").mkdir(parents=True)
+    script = repository / "scripts" / SCRIPT.name
+    script.write_bytes(SCRIPT.read_bytes())
+    (repository / "model.py").write_text("1\n")
+    git = ["git", "-C", str(repository), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "all"]):
+        subprocess.run([*git, *command], check=True)
+    assert "warning" not in Ended(*play(["bash", str(script), *JOB, *COMMAND])).stderr
+    (repository / "model.py").write_text("2\n")
+    (repository / "mine.gin").write_text("")
+    done = Ended(*play(["bash", str(script), *JOB, *COMMAND]))
+    assert done.code == 0
+    assert done.stderr.splitlines()[:3] == [
+        "warning: what runs is the commit, without these changes:",
+        " M model.py",
+        "?? mine.gin",
+    ]
+
+
 def test_runs_on_all_hosts_and_removes_the_slice(tpu_job):
     done = tpu_job()
     assert done.code == 0, done.stderr

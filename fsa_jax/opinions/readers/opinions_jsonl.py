@@ -45,8 +45,13 @@ def read(text: str, log: Log) -> list[Sentence]:
 
 def _sentence(row: dict[str, Any], line: int, log: Log) -> Sentence | None:
     name, text = name_of(row.get("id")), row.get("text")
-    if not name or not isinstance(text, str) or "opinions" not in row:
-        log.drop(line, name, "id, text or opinions is missing")
+    missing = [field for field in ("id", "text", "opinions") if field not in row]
+    if missing:
+        log.drop(line, name, f"missing: {', '.join(missing)}")
+        return None
+    if not name or not isinstance(text, str):
+        field = "text" if name else "id"
+        log.drop(line, name, f"{field} is {shown(row[field])}, a text is expected")
         return None
     if is_blank(text):
         log.drop(line, name, "the text is empty")

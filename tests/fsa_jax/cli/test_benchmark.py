@@ -77,6 +77,33 @@ def test_validate_checks_all_files_though_one_cannot_be_read(file, tmp_path):
     assert lines[-1].startswith(f"{file}: 2 sentences")
 
 
+def test_validate_tells_what_cannot_be_read_from_what_has_faults(file, tmp_path):
+    good, empty, unknown = (tmp_path / name for name in ("good.jsonl", "empty", "unknown"))
+    good.write_text('{"id": "1", "text": "Fine .", "opinions": []}\n')
+    empty.write_text("")
+    unknown.write_text("nothing that anybody knows\n")
+    assert run("validate", good).exit_code == 0
+    for unread in (empty, unknown, tmp_path / "nowhere"):
+        assert run("validate", unread).exit_code == run("validate", good, unread).exit_code == 2
+        assert run("validate", unread, file).exit_code == 1
+
+
+QUIET = "from fsa_jax.cli.main import fsa_main; fsa_main()"
+
+
+def test_register_says_no_more_than_its_error(tmp_path):
+    bad = tmp_path / "bad.txt"
+    bad.write_text('{"target": "a"')
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "FSA_DATA_DIR": str(tmp_path)}
+    command = ["benchmark", "register", "mine", "--kind", "tsa", "--train", str(bad)]
+    done = subprocess.run(
+        [sys.executable, "-c", QUIET, *command], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {bad}:1: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_convert_writes_the_opinions_form(file, tmp_path):
     output = tmp_path / "out" / "all.jsonl"
     with pytest.raises(ValueError, match=r"train.json:2: \[1\] unknown polarity 'good'"):

@@ -59,6 +59,7 @@ def test_bad_files(tasks, tmp_path):
     path.write_text("{}")
     with pytest.raises(ValueError, match="is not a list of tasks; export as JSON, not JSON-MIN"):
         human_report.report(path, key)
+    path.write_text("[]")
     key.unlink()
     with pytest.raises(ValueError, match=r"0 files end with \.key\.json beside"):
         human_report.report(path, None)

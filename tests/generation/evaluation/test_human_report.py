@@ -35,6 +35,25 @@ def test_report_by_hand(tasks):
     assert 0 < found["krippendorff_alpha"]["recall"] < 1
 
 
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ('{"a": 1}', "is not a list of tasks"),
+        ("no JSON", "is not JSON"),
+        ('[{"a": 1}]', "task 1: it has no annotations"),
+        ("[3]", "task 1: it has no annotations"),
+    ],
+)
+def test_what_is_no_export_is_told_before_its_key_is_looked_for(tmp_path, content, complaint):
+    path = tmp_path / "annotations.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match=complaint):
+        human_report.report(path, None)
+    path.write_text("[]")
+    with pytest.raises(ValueError, match=r"0 files end with .key.json"):
+        human_report.report(path, None)
+
+
 def test_ties_are_half_a_win_and_cancelled_annotations_do_not_count(tasks):
     rows = annotate(tasks, lambda teacher, name, who: 2 if who == 1 else 0)
     for row in rows:
