@@ -20,21 +20,24 @@ _TELLING = _ENGLISH - _SHARED
 _CLOSE = 5.0
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
 # What a teacher says that it will not do. A reviewer may be sorry, too, and "not help but" praise.
-_UNDONE = r"""(?:
-    (?:cannot|can['’]?t|can\ not|could\ not|couldn['’]t|(?:not\ |un)able\ to
+_DECLINES = r"""
+    i(?:\ am|['’]m)?\ (?:cannot|can['’]?t|can\ not|could\ not|couldn['’]t|(?:not\ |un)able\ to
         |(?:won['’]t|will\ not)\ be\ able\ to)\ (?:\w+\ )?
     (?:fulfil|assist|help(?!\ (?:but|myself)\b)|provide|rewrite|analy[sz]e|complete|generate
-        |process|comply|engage\ in|do\ (?:this|that|so)\b)
+        |process|comply|engage\ in|do\ (?:this|that|so)\b(?=\W*$|[.,;!]|\ (?:for|as|because)\b))
+"""
+_UNDONE = rf"""(?:
+    {_DECLINES}
     | as\ an?\ (?:ai\b|large\ language)
     | there(?:\ (?:is|was)|['’]s)\ no\ (?:\w+\ )?review\b
-    | (?:not|n['’]t)\ (?:\w+\ ){0,2}(?:contain|include|provide|see)\w*\ (?:\w+\ ){0,2}review\b
+    | (?:not|n['’]t)\ (?:\w+\ ){{0,2}}(?:contain|include|provide|see)\w*\ (?:\w+\ ){{0,2}}review\b
 )"""
 _REFUSALS = re.compile(
     rf"""^\W*(?:
-        (?:i['’]?m\ (?:\w+\ )?sorry|i\ am\ (?:\w+\ )?sorry|sorry,\ (?:but\ )?i|i\ apologi[sz]e
+        (?:i['’]?m\ (?:\w+\ )?sorry|i\ am\ (?:\w+\ )?sorry|sorry(?=,\ (?:but\ )?i\b)|i\ apologi[sz]e
             |(?:my\ )?apologies)\b
           [\s\S]{{0,200}}?\b{_UNDONE}
-        | i(?:\ am|['’]m)?\ {_UNDONE}
+        | {_DECLINES}
         | as\ an?\ (?:ai|large)\b.{{0,20}}\bmodel
         | (?:unfortunately,?\ )?i\ (?:do\ not|don['’]?t)\ feel\ comfortable
     )""",
