@@ -28,7 +28,7 @@ def test_counts_of_files_stand_under_table_2s_heads(tmp_path, capsys):
         {"target": "wine", "polarity": "negative", "start": 26, "end": 30},
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    console.print_files([path], None, Labels())
+    console.print_files([path], None, Labels(), None)
     lines = [cells(line) for line in capsys.readouterr().out.splitlines()]
     assert ["file", "#Sent", "#Trg", "#Asp", "#Imp", "#Mul"] in lines
     counts = next(line for line in lines if line[0].endswith("mine.jsonl"))
