@@ -11,6 +11,7 @@ import random
 import signal
 import socketserver
 import subprocess
+import sys
 import threading
 
 import pytest
@@ -211,9 +212,14 @@ class Cloud(socketserver.ThreadingTCPServer):
     service: Service
 
 
-def _heed_signals() -> None:
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+# Tests that were started in the background ignore signals, and a shell that ignores one from its
+# start cannot trap it.
+HEED_SIGNALS = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    signal.signal(number, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 @pytest.fixture
@@ -229,7 +235,7 @@ def play(tmp_path):
         def start(command, stop=signal.SIGINT, **settings):
             cloud.service = Service(**settings)
             job = subprocess.Popen(
-                command,
+                [sys.executable, "-S", "-c", HEED_SIGNALS, *command],
                 env=os.environ
                 | {
                     "PATH": f"{commands}:{os.environ['PATH']}",
@@ -239,9 +245,6 @@ def play(tmp_path):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-                # Tests that were started in the background ignore signals, and a shell that ignores
-                # one from its start cannot trap it.
-                preexec_fn=_heed_signals,
             )
             while cloud.service.hang_at and job.poll() is None:
                 if cloud.service.hangs.wait(0.02):
