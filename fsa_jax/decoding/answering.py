@@ -17,10 +17,11 @@ from etils import epath
 
 from fsa_jax.decoding import label_scoring, slots
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.model.network import Params, T5Config
+from fsa_jax.model.network import T5Config
 from fsa_jax.runtime.run_directory import RunDirectory
 
 Metrics = dict[str, float]
+Answers = list[np.ndarray]  # of each example the output's tokens, or its target's log-probability
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,30 +81,51 @@ def evaluate_task(
         ValueError: The task has no such split.
     """
     examples = read_examples(task, split, use_cached)
-    return evaluate_examples(params, config, task, examples, decoding)
+    [answers] = answer_examples([params], config, task, examples, decoding)
+    return score_answers(task, examples, answers)
 
 
-def evaluate_examples(
-    params: Any,
+def answer_examples(
+    students: Sequence[Any],
     config: T5Config,
     task: seqio.Task,
-    examples: Sequence[dict[str, Any]],
+    examples: Sequence[Mapping[str, Any]],
     decoding: DecodingConfig,
-) -> TaskResult:
-    """Lets the student answer examples and scores the answers.
+) -> list[Answers]:
+    """Lets each student answer examples.
 
     Args:
-        params: The student's parameters, unstacked or stacked as ``config`` says.
-        config: The student.
+        students: The parameters of each, unstacked or stacked as ``config`` says.
+        config: The network, that of all students.
         task: The examples' task.
         examples: Of ``read_examples``.
         decoding: How to decode; scored tasks (label words) do not decode.
+
+    Returns:
+        For each student what ``score_answers`` takes.
+    """
+    inputs = [e["inputs"] for e in examples]
+    if not task.score_metric_fns:
+        return slots.generate_each(students, config, inputs, decoding)
+    # Each example's target is scored as a continuation of its input (rank classification).
+    labels = [[e["targets"]] for e in examples]
+    return label_scoring.score_labels_each(students, config, inputs, labels, decoding.batch_size)
+
+
+def score_answers(
+    task: seqio.Task, examples: Sequence[Mapping[str, Any]], answers: Answers
+) -> TaskResult:
+    """Scores a student's answers.
+
+    Args:
+        task: The examples' task.
+        examples: Of ``read_examples``.
+        answers: Of ``answer_examples``.
     """
     vocabulary = task.output_features["targets"].vocabulary
     if task.score_metric_fns:
-        return _score(params, config, task, examples, decoding)
-    outputs = slots.generate(params, config, [e["inputs"] for e in examples], decoding)
-    texts = [vocabulary.decode([int(t) for t in tokens]) for tokens in outputs]
+        return _compare_scores(task, examples, [float(s[0]) for s in answers])
+    texts = [vocabulary.decode([int(t) for t in tokens]) for tokens in answers]
     targets = _targets(task, examples)
     predictions = _predictions(task, examples, texts)
     metrics = _metrics(task.predict_metric_fns, targets, predictions)
@@ -165,25 +187,13 @@ def _reference(example: Mapping[str, Any], vocabulary: seqio.Vocabulary) -> str:
     return str(vocabulary.decode([int(t) for t in example["targets"]]))
 
 
-def _score(
-    params: Params,
-    config: T5Config,
-    task: seqio.Task,
-    examples: Sequence[Mapping[str, Any]],
-    decoding: DecodingConfig,
+def _compare_scores(
+    task: seqio.Task, examples: Sequence[Mapping[str, Any]], scores: Sequence[float]
 ) -> TaskResult:
-    """Scores each example's target as a continuation of its input (rank classification)."""
-    scores = label_scoring.score_labels(
-        params,
-        config,
-        [e["inputs"] for e in examples],
-        [[e["targets"]] for e in examples],
-        decoding.batch_size,
-    )
-    flat = [float(s[0]) for s in scores]
+    """The result of a scored task."""
     targets = _targets(task, examples)
-    metrics = _metrics(task.score_metric_fns, targets, flat)
-    return TaskResult(task.name, metrics, _score_rows(task, examples, targets, flat))
+    metrics = _metrics(task.score_metric_fns, targets, scores)
+    return TaskResult(task.name, metrics, _score_rows(task, examples, targets, scores))
 
 
 def _score_rows(

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from fsa_jax.model import network, partitioning
+from fsa_jax.model import network, partitioning, seeds_axis
 
 _WIDTH_STEP = 16  # source widths and label rows are multiples: few shapes to compile
 _LABEL_STEP = 4
@@ -45,6 +45,31 @@ def score_labels(
     Raises:
         ValueError: An example without labels, or an empty label.
     """
+    return score_labels_each([params], config, inputs, labels, batch_size)[0]
+
+
+def score_labels_each(
+    students: Sequence[Any],
+    config: network.T5Config,
+    inputs: Sequence[np.ndarray],
+    labels: Sequence[Words],
+    batch_size: int = 64,
+) -> list[list[np.ndarray]]:
+    """Scores label words as outputs of several students.
+
+    Args:
+        students: The parameters of each, as in ``score_labels``; of several, on one device.
+        config: The network's config, that of all students.
+        inputs: See ``score_labels``.
+        labels: See ``score_labels``.
+        batch_size: See ``score_labels``; of each student.
+
+    Returns:
+        For each student what ``score_labels`` returns.
+
+    Raises:
+        ValueError: See ``score_labels``.
+    """
     for i, words in enumerate(labels):
         if not words or not all(len(word) for word in words):
             raise ValueError(f"example {i} needs label words of at least one token, not {words}")
@@ -53,18 +78,22 @@ def score_labels(
         groups.setdefault(np.asarray(tokens, np.int32).tobytes(), []).append(i)
     members = sorted(groups.values(), key=lambda group: len(inputs[group[0]]))
     words_of = [[word for i in group for word in labels[i]] for group in members]
-    found = _score_distinct(
-        jax.tree.map(jnp.asarray, params),  # once, not at every batch
-        config.without_dropout(),
-        [inputs[group[0]] for group in members],
-        words_of,
-        min(batch_size, max(1, len(members))),
-    )
-    scores: list[Any] = [None] * len(inputs)
-    for group, row in zip(members, found, strict=True):
-        borders = np.cumsum([len(labels[i]) for i in group])
-        for i, part in zip(group, np.split(row, borders[:-1]), strict=True):
-            scores[i] = part
+    scores: list[list[Any]] = []
+    for params, seeds in seeds_axis.stacks(students):
+        of_students = _score_distinct(
+            jax.tree.map(jnp.asarray, params),  # once, not at every batch
+            config.without_dropout(),
+            [inputs[group[0]] for group in members],
+            words_of,
+            min(batch_size, max(1, len(members))),
+            seeds,
+        )
+        for found in of_students:
+            scores.append([None] * len(inputs))
+            for group, row in zip(members, found, strict=True):
+                borders = np.cumsum([len(labels[i]) for i in group])
+                for i, part in zip(group, np.split(row, borders[:-1]), strict=True):
+                    scores[-1][i] = part
     return scores
 
 
@@ -74,17 +103,23 @@ def _score_distinct(
     inputs: Sequence[np.ndarray],
     labels: Sequence[Words],
     batch_size: int,
-) -> list[np.ndarray]:
-    """Scores inputs that come sorted by length, batch by batch."""
-    found: list[np.ndarray] = []
-    mesh = partitioning.mesh_of(params)
+    seeds: Mesh | None,
+) -> list[list[np.ndarray]]:
+    """Scores inputs that come sorted by length, batch by batch, with each student."""
+    students = 1 if seeds is None else len(jax.tree.leaves(params)[0])
+    found: list[list[np.ndarray]] = [[] for _ in range(students)]
+    mesh = partitioning.mesh_of(params) if seeds is None else None
     batch_size *= 1 if mesh is None else mesh.shape["data"]
     count = max(map(len, labels), default=0)
     for start in range(0, len(inputs), batch_size):
         chosen = slice(start, start + batch_size)
-        arrays = _rows(inputs[chosen], labels[chosen], batch_size)
-        scores = np.asarray(_score(params, *arrays, config=config, count=count, mesh=mesh))
-        found += [row[: len(words)] for row, words in zip(scores, labels[chosen], strict=False)]
+        rows = _rows(inputs[chosen], labels[chosen], batch_size)
+        if seeds is not None:
+            rows = tuple(np.broadcast_to(x, (students, *x.shape)) for x in rows)
+        scores = np.asarray(_score(params, rows, config, count, mesh, seeds))
+        for own, of_student in zip(found, scores if seeds else [scores], strict=True):
+            pairs = zip(of_student, labels[chosen], strict=False)
+            own += [row[: len(words)] for row, words in pairs]
     return found
 
 
@@ -112,19 +147,28 @@ def _round_up(count: int, step: int) -> int:
     return -(-max(count, 1) // step) * step
 
 
-@functools.partial(jax.jit, static_argnames=("config", "count", "mesh"))
+@functools.partial(jax.jit, static_argnums=(2, 3, 4, 5))
 def _score(
     params: network.Params,
-    sources: jax.Array,
-    shifted: jax.Array,
-    targets: jax.Array,
-    segments: jax.Array,
+    rows: tuple[np.ndarray, ...],
+    config: network.T5Config,
+    count: int,
+    mesh: Mesh | None,
+    seeds: Mesh | None,
+) -> jax.Array:
+    """Log-probabilities (B, count) of the segments, of stacked students if there are several."""
+    one = functools.partial(_score_one, config=config, count=count, mesh=mesh)
+    scores: jax.Array = seeds_axis.over(one, seeds)(params, rows)
+    return scores
+
+
+def _score_one(
+    params: network.Params,
+    rows: tuple[jax.Array, ...],
     config: network.T5Config,
     count: int,
     mesh: Mesh | None,
 ) -> jax.Array:
-    """Log-probabilities (B, count) of the segments."""
-    rows = (sources, shifted, targets, segments)
     sources, shifted, targets, segments = partitioning.spread_rows(rows, mesh)
     hidden: Any = network.T5(config).apply(
         {"params": params}, sources, shifted, segments, method=_label_states

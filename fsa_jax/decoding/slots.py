@@ -13,10 +13,12 @@ Shapes are static and few, so that each compiles once (and comes from the compil
 * keys and values of the attention to the encoder are computed once, when an example enters.
 
 The rules of the search are in ``search``; each slot is independent of the others, so results do
-not depend on the batch size or on the order of examples.
+not depend on the batch size or on the order of examples. What they hold lies on the device
+(``slot_state``); which example is in which slot is known here.
 
 Where the parameters lie on a mesh, the slots are split over its ``data`` axis. Every host runs the
-same loop over all examples, and every host gets all outputs.
+same loop over all examples, and every host gets all outputs. Several students answer the same
+examples together, as ``seeds_axis`` says; each has slots of its own.
 """
 
 import collections
@@ -30,18 +32,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from fsa_jax.decoding import search
+from fsa_jax.decoding import search, slot_state
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.model import layers, network, partitioning
+from fsa_jax.model import network, partitioning, seeds_axis
 
 _SHORTEST = 32  # least source width and cache length
 _NARROWEST = 16  # least width to encode at
 _REFILL = 8  # a slot in this many waits for company before new examples enter
 _MARGIN = 8  # steps that a shortened cache must last
 
-State = dict[str, Any]
-_STATIC = ("config", "decoding", "mesh")
-_updating = functools.partial(jax.jit, static_argnames=_STATIC, donate_argnames=("state",))
+_whole = jax.jit(partitioning.whole, static_argnames="mesh")
 
 
 def generate(
@@ -61,20 +61,54 @@ def generate(
     Returns:
         The token ids of each output, without start token and EOS, in the order of the inputs.
     """
+    return generate_each([params], config, inputs, decoding)[0]
+
+
+def generate_each(
+    students: Sequence[Any],
+    config: network.T5Config,
+    inputs: Sequence[np.ndarray],
+    decoding: DecodingConfig | None = None,
+) -> list[list[np.ndarray]]:
+    """Generates each student's output for each input.
+
+    Args:
+        students: The parameters of each, as in ``generate``; of several, on one device.
+        config: The network's config, that of all students.
+        inputs: See ``generate``.
+        decoding: See ``generate``.
+
+    Returns:
+        For each student what ``generate`` returns.
+    """
     decoding = decoding or DecodingConfig()
     if not len(inputs):
-        return []
-    pool = _Pool(params, config.without_dropout(), inputs, decoding)
-    while not pool.done:
-        pool.refill()
-        pool.fit_shapes()
-        pool.run()
-        pool.collect()
-    return pool.outputs
+        return [[] for _ in students]
+    outputs: list[list[np.ndarray]] = []
+    for params, seeds in seeds_axis.stacks(students):
+        pool = _Pool(params, config.without_dropout(), inputs, decoding, seeds)
+        while not pool.done:
+            pool.refill()
+            pool.fit_shapes()
+            pool.run()
+            pool.collect()
+        outputs += pool.outputs
+    return outputs
 
 
 class _Pool:
-    """Slots, the queue of examples that wait for them, and the outputs so far."""
+    """Slots, the queue of examples that wait for them, and the outputs so far.
+
+    Each of several students has its own queue and slots, but the number and the shapes of the slots
+    are those of all. Arrays of this class have the students first, even if there is but one.
+
+    Args:
+        params: The parameters of a student, or of several, stacked.
+        config: The network, without dropout.
+        inputs: See ``generate``.
+        decoding: See ``generate``.
+        seeds: The devices that share stacked students; None for one student.
+    """
 
     def __init__(
         self,
@@ -82,80 +116,109 @@ class _Pool:
         config: network.T5Config,
         inputs: Sequence[np.ndarray],
         decoding: DecodingConfig,
+        seeds: Mesh | None = None,
     ) -> None:
         # NumPy arrays would be copied to the device at every call.
         self.params = params = jax.tree.map(jnp.asarray, params)
-        self.inputs, self.mesh = inputs, partitioning.mesh_of(self.params)
+        self.inputs, self.seeds = inputs, seeds
+        self.mesh = partitioning.mesh_of(self.params) if seeds is None else None
         self.shards = 1 if self.mesh is None else self.mesh.shape["data"]
+        students = 1 if seeds is None else len(jax.tree.leaves(params)[0])
         # Functions are compiled per config, so it must not hold what does not concern them.
         self.decoding = dataclasses.replace(decoding, batch_size=1)
-        self.static = {"config": config, "decoding": self.decoding, "mesh": self.mesh}
-        self.outputs: list[Any] = [None] * len(inputs)
+        self.static = {
+            "config": config,
+            "decoding": self.decoding,
+            "mesh": self.mesh,
+            "seeds": seeds,
+        }
+        self.outputs: list[list[Any]] = [[None] * len(inputs) for _ in range(students)]
         longest_first = sorted(range(len(inputs)), key=lambda i: -len(inputs[i]))
-        self.queue = collections.deque(longest_first)
-        self.table = network.output_embedding(params, config)  # laid out once for all steps
+        self.queues = [collections.deque(longest_first) for _ in range(students)]
+        embedding = functools.partial(network.output_embedding, config=config)
+        # Laid out once for all steps.
+        self.table = embedding(params) if seeds is None else jax.vmap(embedding)(params)
         slots = min(decoding.batch_size, self._per_shard(len(inputs))) * self.shards
         self.width = _power_of_two(len(inputs[longest_first[0]]), _SHORTEST)
         self.length = min(_SHORTEST, decoding.new_tokens)
-        self.state = _empty(
+        self.state = slot_state.empty(
             self.params, slots=slots, width=self.width, length=self.length, **self.static
         )
-        self.examples = np.full(slots, -1)  # which example is in each slot
-        self.positions = np.zeros(slots, int)
+        self.examples = np.full((students, slots), -1)  # which example is in each slot
+        self.positions = np.zeros((students, slots), int)
+
+    @property
+    def slots(self) -> int:
+        """Slots of each student."""
+        return self.examples.shape[1]
 
     @property
     def done(self) -> bool:
-        return not self.queue and bool((self.examples < 0).all())
+        return not any(self.queues) and bool((self.examples < 0).all())
 
     @property
     def idle(self) -> np.ndarray:
-        return np.flatnonzero(self.examples < 0)
+        """How many slots of each student are idle."""
+        return np.array([np.count_nonzero(own < 0) for own in self.examples])
 
     @property
     def group(self) -> int:
         """How many examples enter at once."""
-        return max(1, len(self.examples) // _REFILL)
+        return max(1, self.slots // _REFILL)
+
+    @property
+    def next_group(self) -> np.ndarray:
+        """The same for each student, of those that still wait."""
+        return np.array([min(self.group, len(queue)) for queue in self.queues])
 
     def refill(self) -> None:
         """Puts waiting examples into idle slots, group by group."""
-        while self.queue and len(self.idle) >= min(self.group, len(self.queue)):
-            entering = [self.queue.popleft() for _ in range(min(self.group, len(self.queue)))]
-            slots = self.idle[: len(entering)]
-            self.examples[slots], self.positions[slots] = entering, 0
-            width = _encoder_width(len(self.inputs[entering[0]]))
-            sources = np.zeros((self.group, width), np.int32)
-            for row, example in enumerate(entering):
-                sources[row, : len(self.inputs[example])] = self.inputs[example]
+        while ((self.next_group > 0) & (self.idle >= self.next_group)).any():
+            # One student is ready; what the others have room for comes along.
+            counts = np.minimum(self.next_group, self.idle)
+            entering = [
+                [queue.popleft() for _ in range(count)]
+                for queue, count in zip(self.queues, counts, strict=True)
+            ]
+            longest = max(len(self.inputs[own[0]]) for own in entering if own)
             # Rows beyond the examples go to a slot that does not exist, that is, nowhere.
-            blank = self.group - len(entering)
-            self.state = _enter(
-                self.params,
-                self.state,
-                np.append(slots, [len(self.examples)] * blank).astype(np.int32),
-                np.append(entering, [0] * blank).astype(np.int32),
-                sources,
-                **self.static,
-            )
+            places = np.full((len(entering), self.group), self.slots, np.int32)
+            examples = np.zeros_like(places)
+            sources = np.zeros((*places.shape, _encoder_width(longest)), np.int32)
+            for student, own in enumerate(entering):
+                free = np.flatnonzero(self.examples[student] < 0)[: len(own)]
+                self.examples[student, free], self.positions[student, free] = own, 0
+                places[student, : len(own)], examples[student, : len(own)] = free, own
+                for row, example in enumerate(own):
+                    sources[student, row, : len(self.inputs[example])] = self.inputs[example]
+            arrays = map(self._sent, (places, examples, sources))
+            self.state = slot_state.enter(self.params, self.state, *arrays, **self.static)
 
     def fit_shapes(self) -> None:
         """Grows the cache where a hypothesis needs it; shrinks what has become too large."""
-        busy = np.flatnonzero(self.examples >= 0)
-        slots = len(self.examples)
-        if not self.queue and slots >= 4 * self.shards and len(busy) <= slots // 4:
-            slots = max(slots // self.shards // 4, self._per_shard(len(busy))) * self.shards
-        waiting = [self.examples[i] for i in busy] + list(self.queue)[:1]
+        is_busy = self.examples >= 0
+        slots, busiest = self.slots, int(is_busy.sum(axis=1).max())
+        if not any(self.queues) and slots >= 4 * self.shards and busiest <= slots // 4:
+            slots = max(slots // self.shards // 4, self._per_shard(busiest)) * self.shards
+        waiting = [*self.examples[is_busy], *(queue[0] for queue in self.queues if queue)]
         width = _power_of_two(max(len(self.inputs[i]) for i in waiting), _SHORTEST)
-        reach = int(self.positions[busy].max())
+        reach = int(self.positions[is_busy].max())
         length = self._cache_length(reach + 1)
         if length < self.length:
             length = min(self.length, self._cache_length(reach + _MARGIN))
-        if (slots, width, length) == (len(self.examples), self.width, self.length):
+        if (slots, width, length) == (self.slots, self.width, self.length):
             return
-        keep = np.arange(slots) if slots == len(self.examples) else busy
-        keep = np.append(keep, np.full(slots - len(keep), self.idle[:1])).astype(np.int32)
-        self.state = _reshape(self.state, keep, width=width, length=length, **self.static)
+        # The busy slots of each student, and idle ones to fill up.
+        keep = np.argsort(~is_busy, axis=1, kind="stable")[:, :slots]
+        if slots == self.slots:
+            keep = np.sort(keep, axis=1)
+        arrays = self._sent(keep.astype(np.int32))
+        self.state = slot_state.reshape(
+            self.state, arrays, width=width, length=length, **self.static
+        )
         self.width, self.length = width, length
-        self.examples, self.positions = self.examples[keep], self.positions[keep]
+        self.examples = np.take_along_axis(self.examples, keep, axis=1)
+        self.positions = np.take_along_axis(self.positions, keep, axis=1)
 
     def _per_shard(self, slots: int) -> int:
         return _power_of_two(-(-slots // self.shards))
@@ -168,15 +231,14 @@ class _Pool:
 
     def run(self) -> None:
         """Decodes until enough slots are idle to be worth attention."""
-        slots = len(self.examples)
-        enough = slots if slots < 4 else slots - slots // 4
-        if self.queue:
-            enough = min(self.group, len(self.queue))
-        self.state = _run(
+        slots, next_group = self.slots, self.next_group
+        enough = np.where(next_group, next_group, slots if slots < 4 else slots - slots // 4)
+        enough = np.minimum(np.maximum(enough, self.idle + 1), slots)
+        self.state = slot_state.run(
             self.params,
-            self.table,
             self.state,
-            np.int32(max(enough, len(self.idle) + 1)),
+            self.table,
+            self._sent(enough.astype(np.int32)),
             **self.static,
         )
 
@@ -186,12 +248,19 @@ class _Pool:
         wanted = [self.state["search"][key] for key in ("active", "positions", best)]
         if self.mesh is not None:
             wanted = _whole(wanted, mesh=self.mesh)
-        active, self.positions, outputs = (np.array(x) for x in jax.device_get(wanted))
-        for slot in np.flatnonzero((self.examples >= 0) & ~active):
-            tokens = outputs[slot, 0]
+        found = [np.array(x if self.seeds else x[None]) for x in jax.device_get(wanted)]
+        active, self.positions, outputs = found
+        for student, slot in np.argwhere((self.examples >= 0) & ~active):
+            tokens = outputs[student, slot, 0]
             ends = np.flatnonzero(tokens == search.EOS)
-            self.outputs[self.examples[slot]] = tokens[: ends[0]] if len(ends) else tokens
-            self.examples[slot] = -1
+            output = tokens[: ends[0]] if len(ends) else tokens
+            self.outputs[student][self.examples[student, slot]] = output
+            self.examples[student, slot] = -1
+
+    def _sent(self, array: np.ndarray) -> np.ndarray:
+        """An array as the device takes it: with students first if there are several."""
+        sent: np.ndarray = array if self.seeds else array[0]
+        return sent
 
 
 def _power_of_two(count: int, least: int = 1) -> int:
@@ -203,179 +272,3 @@ def _encoder_width(length: int) -> int:
     """The least of 16, 24, 32, 48, 64, 96, … that is no less than ``length``."""
     power = _power_of_two(length, _NARROWEST)
     return power * 3 // 4 if power > _NARROWEST and length <= power * 3 // 4 else power
-
-
-# The state on the device: {"search": see search.initial_state, "sources": (N·K, S) encoder tokens,
-# "caches": of network.decode_step, N·K rows}. Hypothesis k of slot n has row n·K + k.
-
-
-def _caches_axis(config: network.T5Config) -> int:
-    return 1 if config.scan_layers else 0  # of the rows
-
-
-def _spread(state: State, config: network.T5Config, mesh: Mesh | None) -> State:
-    """Splits the slots over the devices of a mesh."""
-    axes = {"search": 0, "sources": 0, "caches": _caches_axis(config)}
-    return {k: partitioning.spread_rows(state[k], mesh, axis) for k, axis in axes.items()}
-
-
-_whole = jax.jit(partitioning.whole, static_argnames="mesh")
-
-
-def _sources_caches(
-    params: network.Params, sources: jax.Array, length: int, config: network.T5Config
-) -> layers.Cache:
-    """Empty caches of the given length but for the keys and values of the encoded sources."""
-    model = network.T5(config)
-    rows = sources.shape[0]
-    encoded = model.apply({"params": params}, sources, method="encode")
-    start = jnp.zeros(rows, jnp.int32)
-    empty = network.empty_caches(config, rows, length)
-    # Of this step only what depends on the encoder is used; the compiler drops the rest.
-    _, caches = model.apply(
-        {"params": params}, start, start, empty, sources, encoded, method="decode_step"
-    )
-    if config.scan_layers:
-        return {**empty, "cross": caches["cross"]}
-    return tuple(e | {"cross": c["cross"]} for e, c in zip(empty, caches, strict=True))
-
-
-@functools.partial(jax.jit, static_argnames=(*_STATIC, "slots", "width", "length"))
-def _empty(
-    params: network.Params,
-    slots: int,
-    width: int,
-    length: int,
-    config: network.T5Config,
-    decoding: DecodingConfig,
-    mesh: Mesh | None,
-) -> State:
-    """A state in which every slot is idle."""
-    rows = slots * decoding.num_beams
-    sources = jax.ShapeDtypeStruct((rows, width), jnp.int32)
-    shapes = jax.eval_shape(lambda p, s: _sources_caches(p, s, length, config), params, sources)
-    state = {
-        "search": search.initial_state(slots, decoding),
-        "sources": jnp.zeros(sources.shape, jnp.int32),
-        "caches": jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes),
-    }
-    return _spread(state, config, mesh)
-
-
-@_updating
-def _enter(
-    params: network.Params,
-    state: State,
-    slots: jax.Array,
-    examples: jax.Array,
-    sources: jax.Array,
-    config: network.T5Config,
-    decoding: DecodingConfig,
-    mesh: Mesh | None,
-) -> State:
-    """Encodes examples and puts them into slots; slots out of range are left out."""
-    sources = partitioning.spread_rows(sources, mesh)
-    beams = decoding.num_beams
-    fresh = search.initial_state(len(slots), decoding)
-    fresh |= {"ids": examples, "active": jnp.ones(len(slots), bool)}
-    rows = (slots[:, None] * beams + jnp.arange(beams)).reshape(-1)
-    caches = _sources_caches(params, sources, 1, config)
-    axis = _caches_axis(config)
-
-    def put(path: tuple[Any, ...], whole: jax.Array, part: jax.Array) -> jax.Array:
-        if path[-2].key == "self":  # the old content lies beyond the position, hence unseen
-            return whole
-        part = jnp.repeat(_widen(part, whole.shape[-2], -2), beams, axis)
-        return whole.at[:, rows].set(part) if axis else whole.at[rows].set(part)
-
-    sources = _widen(sources, state["sources"].shape[-1], -1)
-    state = {
-        "search": jax.tree.map(lambda w, p: w.at[slots].set(p), state["search"], fresh),
-        "sources": state["sources"].at[rows].set(jnp.repeat(sources, beams, axis=0)),
-        "caches": jax.tree_util.tree_map_with_path(put, state["caches"], caches),
-    }
-    return _spread(state, config, mesh)
-
-
-@_updating
-def _run(
-    params: network.Params,
-    table: jax.Array,
-    state: State,
-    enough: jax.Array,
-    config: network.T5Config,
-    decoding: DecodingConfig,
-    mesh: Mesh | None,
-) -> State:
-    """Decodes until ``enough`` slots are idle or some hypothesis needs a longer cache."""
-    model = network.T5(config)
-    beams = decoding.num_beams
-    caches = state["caches"] if config.scan_layers else state["caches"][0]
-    length = caches["self"]["key"].shape[-2]
-    axis = _caches_axis(config)
-
-    def unfinished(state: State) -> jax.Array:
-        active, positions = state["search"]["active"], state["search"]["positions"]
-        return (jnp.sum(~active) < enough) & ~jnp.any(active & (positions >= length))
-
-    def advance(state: State) -> State:
-        now = state["search"]
-        hidden, caches = model.apply(
-            {"params": params},
-            now["tokens"].reshape(-1),
-            jnp.repeat(now["positions"], beams),
-            state["caches"],
-            state["sources"],
-            method="decode_step",
-        )
-        logits = jnp.einsum("nd,vd->nv", hidden.astype(jnp.float32), table)
-        now, parents = search.step(now, logits.reshape(-1, beams, logits.shape[-1]), decoding)
-        if parents is not None:
-            rows = (parents + beams * jnp.arange(len(parents))[:, None]).reshape(-1)
-
-            def follow(path: tuple[Any, ...], x: jax.Array) -> jax.Array:
-                return jnp.take(x, rows, axis) if path[-2].key == "self" else x
-
-            caches = jax.tree_util.tree_map_with_path(follow, caches)
-        new = {"search": now, "sources": state["sources"], "caches": caches}
-        return _spread(new, config, mesh)
-
-    return jax.lax.while_loop(unfinished, advance, state)
-
-
-def _widen(x: jax.Array, size: int, axis: int) -> jax.Array:
-    """Pads an axis with zeros at its end."""
-    padding = [(0, 0)] * x.ndim
-    padding[axis] = (0, size - x.shape[axis])
-    return jnp.pad(x, padding)
-
-
-@functools.partial(jax.jit, static_argnames=(*_STATIC, "width", "length"))
-def _reshape(
-    state: State,
-    keep: jax.Array,
-    width: int,
-    length: int,
-    config: network.T5Config,
-    decoding: DecodingConfig,
-    mesh: Mesh | None,
-) -> State:
-    """Keeps some slots, a part of the source width, and another cache length."""
-    beams = decoding.num_beams
-    rows = (keep[:, None] * beams + jnp.arange(beams)).reshape(-1)
-    axis = _caches_axis(config)
-
-    def fit(path: tuple[Any, ...], x: jax.Array) -> jax.Array:
-        x = jnp.take(x, rows, axis)
-        want = length if path[-2].key == "self" else width
-        have = x.shape[-2]
-        if want <= have:
-            return jax.lax.slice_in_dim(x, 0, want, axis=x.ndim - 2)
-        return _widen(x, want, -2)
-
-    state = {
-        "search": jax.tree.map(lambda x: x[keep], state["search"]),
-        "sources": state["sources"][rows, :width],
-        "caches": jax.tree_util.tree_map_with_path(fit, state["caches"]),
-    }
-    return _spread(state, config, mesh)

@@ -21,6 +21,8 @@ from fsa_jax.training.config import EvaluationConfig
 from fsa_jax.training.monitor import Monitor
 from fsa_jax.training.train_step import Program
 
+Answers = dict[str, answering.Answers]  # by task
+
 
 def settle(evaluation: EvaluationConfig, data: DataConfig) -> EvaluationConfig:
     """Checks what the evaluations of a run will need, before anything is built.
@@ -132,19 +134,52 @@ class Evaluator:
         twin._run, twin._monitor = run, monitor
         return twin
 
-    def run(self, params: Any, step: int) -> dict[str, float]:
-        """Returns the loss of the evaluation split and the metrics, averaged over tasks."""
-        return self._loss(params, step) | self.scores(params, step, self._config.split)
+    def run(self, params: Any, step: int, answers: Answers | None = None) -> dict[str, float]:
+        """Evaluates a student on the evaluation split.
+
+        Args:
+            params: The student's parameters.
+            step: Updates that made them.
+            answers: What the student answers, if it has been asked already.
+
+        Returns:
+            The loss and the metrics, averaged over tasks.
+        """
+        loss = self._loss(params, step)
+        if answers is None:
+            [answers] = self.answer([params])
+        return loss | self.scores(answers, step, self._config.split)
+
+    def answer(self, students: Sequence[Any], split: str | None = None) -> list[Answers]:
+        """Lets students, of one run or of several seeds, answer the tasks of a split.
+
+        Args:
+            students: The parameters of each.
+            split: A split of the tasks; by default that of evaluation.
+
+        Returns:
+            The answers of each.
+        """
+        split = split or self._config.split
+        found: list[Answers] = [{} for _ in students]
+        for task in providers.having(self._tasks, split):
+            examples = self._read(task, split)
+            answers = answering.answer_examples(
+                students, self._model, task, examples, self._config.decoding
+            )
+            for of_student, of_task in zip(found, answers, strict=True):
+                of_student[task.name] = of_task
+        return found
 
     def scores(
-        self, params: Any, step: int, split: str, *, final: bool = False
+        self, answers: Answers, step: int, split: str, *, final: bool = False
     ) -> dict[str, float]:
         """Scores the tasks on a split, and writes answers and scores into the run directory.
 
         Args:
-            params: The parameters.
-            step: Updates that made them.
-            split: A split of the tasks.
+            answers: Of ``answer``.
+            step: Updates that made the student.
+            split: Whose answers these are.
             final: Whether it is one of the final splits, whose files are named after it.
 
         Returns:
@@ -152,10 +187,7 @@ class Evaluator:
         """
         found = []
         for task in providers.having(self._tasks, split):
-            examples = self._read(task, split)
-            result = answering.evaluate_examples(
-                params, self._model, task, examples, self._config.decoding
-            )
+            result = answering.score_answers(task, self._read(task, split), answers[task.name])
             if hosts.is_first():
                 name = self._run.name(task.name, split if final else None)
                 path = answering.write_result(result, self._run, name, step)
@@ -164,6 +196,11 @@ class Evaluator:
             found.append(result.metrics)
         names = set.intersection(*(set(metrics) for metrics in found)) if found else set()
         return {name: float(np.mean([m[name] for m in found])) for name in sorted(names)}
+
+    def final_scores(self, answers: Answers, step: int, split: str) -> dict[str, float]:
+        """The ``scores`` of a final split, as ``<split>/<metric>``."""
+        found = self.scores(answers, step, split, final=True)
+        return {f"{split}/{name}": value for name, value in found.items()}
 
     def _read(self, task: seqio.Task, split: str) -> list[dict[str, Any]]:
         key = (task.name, split)

@@ -22,7 +22,7 @@ from fsa_jax.runtime import hosts
 from fsa_jax.runtime.exits import RunFailedError
 from fsa_jax.runtime.run_directory import RunDirectory, Status
 from fsa_jax.training.checkpoints import Checkpoints
-from fsa_jax.training.evaluator import Evaluator
+from fsa_jax.training.evaluator import Answers, Evaluator
 from fsa_jax.training.monitor import Monitor
 from fsa_jax.training.train_step import Metrics, TrainState
 
@@ -42,6 +42,7 @@ class Moment:
         info: What its batch held.
         waited: Seconds waited for data since the run began.
         is_read: Whether some hook acts now, so that waiting for the device costs nothing more.
+        answers: What the student answers to the evaluation, where it was asked with other seeds'.
         results: The evaluation of this very step, once there is one.
     """
 
@@ -54,6 +55,7 @@ class Moment:
     info: BatchInfo
     waited: float
     is_read: bool = False
+    answers: Answers | None = None
     results: dict[str, float] | None = None
 
 
@@ -244,7 +246,7 @@ class Evaluate(Hook):
     def act(self, moment: Moment) -> None:
         """Evaluates; the time is not counted as training."""
         with moment.monitor.paused():
-            moment.results = self._evaluator.run(moment.state.params, moment.step)
+            moment.results = self._evaluator.run(moment.state.params, moment.step, moment.answers)
 
 
 class Save(Hook):

@@ -229,15 +229,24 @@ def final_scores(
     saved: Checkpoints, evaluator: Evaluator, state: Any, splits: Sequence[str]
 ) -> dict[str, float]:
     """Scores the best checkpoint on the final splits, as ``<split>/<metric>``."""
-    saved.wait()
-    best = saved.best_step
-    if splits and best not in (None, int(state.step)):
-        state, _ = saved.restore(best)
+    if not splits:
+        saved.wait()
+        return {}
+    params, step = best_student(saved, state)
     scores: dict[str, float] = {}
     for split in splits:
-        found = evaluator.scores(state.params, int(state.step), split, final=True)
-        scores |= {f"{split}/{name}": value for name, value in found.items()}
+        [answers] = evaluator.answer([params], split)
+        scores |= evaluator.final_scores(answers, step, split)
     return scores
+
+
+def best_student(saved: Checkpoints, state: TrainState) -> tuple[Any, int]:
+    """The best checkpoint's parameters, and the updates that made them; else those of ``state``."""
+    saved.wait()
+    best = saved.best_step
+    if best not in (None, int(state.step)):
+        state, _ = saved.restore(best)
+    return state.params, int(state.step)
 
 
 def _stop(saved: Checkpoints, state: Any, place: dict[str, int], monitor: Monitor) -> None:

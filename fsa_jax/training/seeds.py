@@ -1,9 +1,9 @@
 """Several seeds of one run as one program.
 
 Parameters, optimizer state and batches of all seeds are stacked on a first axis, the *seeds axis*,
-and an update is that of ``train_step``, mapped over it. Where there are several devices they share
-the axis. So there is one start, one tokenisation and one compilation, and ten small batches fill
-an accelerator that one leaves idle.
+and an update is that of ``train_step``, mapped over it; what an evaluation asks, all seeds answer
+together. Where there are several devices they share the axis. So there is one start, one
+tokenisation and one compilation, and ten small batches fill an accelerator that one leaves idle.
 
 Each seed is trained as if alone: its own initial weights (where there are none to load), order of
 examples and dropout, its own best checkpoint, and its own run directory
@@ -23,11 +23,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 
 from fsa_jax.data.batches import Batch, BatchInfo, TrainBatches, open_batches
 from fsa_jax.data.prefetch import prefetch_to_device
-from fsa_jax.model import flops, partitioning
+from fsa_jax.model import flops, partitioning, seeds_axis
 from fsa_jax.runtime import exits
 from fsa_jax.runtime.preemption import StopSignal
 from fsa_jax.runtime.run_directory import seed_directory
@@ -39,8 +39,6 @@ from fsa_jax.training.hooks import Hook, Moment
 from fsa_jax.training.loop import RunConfig
 from fsa_jax.training.monitor import Monitor
 from fsa_jax.training.train_step import Metrics, Program, TrainState
-
-AXIS = "seeds"
 
 
 def train_seeds(config: RunConfig, seeds: Sequence[int]) -> dict[int, dict[str, float]]:
@@ -77,7 +75,7 @@ def train_seeds(config: RunConfig, seeds: Sequence[int]) -> dict[int, dict[str, 
         partitioning.make_mesh(devices=jax.devices()[:1]),
         loss_config=config.loss,
     )
-    stacked = Stacked(config, optimizer, seeds_mesh(len(seeds)))
+    stacked = Stacked(config, optimizer, seeds_axis.make_mesh(len(seeds)))
 
     # ------------------------------------------------------------------ weights
     members = [_Member(config, seed, feed, alone) for seed, feed in zip(seeds, feeds, strict=True)]
@@ -113,18 +111,10 @@ def train_seeds(config: RunConfig, seeds: Sequence[int]) -> dict[int, dict[str, 
             if any(moment.is_read for moment in moments):
                 for moment, own in zip(moments, stacked.unstack(state), strict=True):
                     moment.state = own
-            for member, moment in zip(members, moments, strict=True):
-                member.call_hooks(moment)
+            _call_hooks(members, moments)
             screen.show(moments)
         scores = _final_scores(config, members, stacked.unstack(state), screen)
         return dict(zip(seeds, scores, strict=True))
-
-
-def seeds_mesh(count: int) -> Mesh:
-    """Returns the devices that share ``count`` seeds evenly: as many as can."""
-    devices = jax.devices()
-    used = max(n for n in range(1, len(devices) + 1) if count % n == 0)
-    return Mesh(np.array(devices[:used]), (AXIS,))
 
 
 class Stacked:
@@ -133,7 +123,7 @@ class Stacked:
     Args:
         config: The run.
         optimizer: Its optimizer.
-        mesh: Of ``seeds_mesh``.
+        mesh: Of ``seeds_axis.make_mesh``.
 
     Attributes:
         mesh: The devices that share the seeds.
@@ -143,7 +133,6 @@ class Stacked:
 
     def __init__(self, config: RunConfig, optimizer: optax.GradientTransformation, mesh: Mesh):
         self.mesh = mesh
-        self._sharding = NamedSharding(mesh, PartitionSpec(AXIS))
         micro_batches = config.parallel.micro_batches
 
         def update(state: TrainState, batch: Any, key: jax.Array) -> tuple[TrainState, Metrics]:
@@ -151,16 +140,7 @@ class Stacked:
                 state, batch, key, config.model, optimizer, config.loss, micro_batches
             )
 
-        def updates(states: TrainState, batches: Any, keys: jax.Array) -> Any:
-            # An accelerator is filled by all seeds at once. A CPU is full with one, and a product
-            # of stacked matrices is four times slower there than one after the other.
-            if jax.default_backend() == "cpu":
-                return jax.lax.map(lambda of_seed: update(*of_seed), (states, batches, keys))
-            return jax.vmap(update)(states, batches, keys)
-
-        spec = PartitionSpec(AXIS)
-        shared = jax.shard_map(updates, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
-        self.step = jax.jit(shared, donate_argnums=0)
+        self.step = jax.jit(seeds_axis.over(update, mesh), donate_argnums=0)
         count = mesh.size
 
         def split(tree: Any) -> list[Any]:
@@ -172,11 +152,11 @@ class Stacked:
 
     def put(self, tree: Any) -> Any:
         """Spreads arrays over the devices by their first axis, that of the seeds."""
-        return jax.device_put(tree, self._sharding)
+        return seeds_axis.put(tree, self.mesh)
 
     def stack(self, trees: Sequence[Any]) -> Any:
         """Stacks the trees of the seeds."""
-        return self.put(jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees))
+        return seeds_axis.stack(trees, self.mesh)
 
     def unstack(self, tree: Any) -> list[Any]:
         """Returns each seed's own tree, on the first device."""
@@ -233,10 +213,18 @@ class _Member:
         moment.is_read = users or any(hook.is_due(moment) for hook in self.hooks)
         return moment
 
-    def call_hooks(self, moment: Moment) -> None:
-        """Lets the hooks see the update, and those act that are due."""
+    def see(self, moment: Moment) -> None:
+        """Lets the hooks see the update."""
         for hook in self.hooks:
             hook.see(moment)
+
+    def evaluates(self, moment: Moment) -> bool:
+        """Whether there will be an evaluation."""
+        evaluations = (hook for hook in self.hooks if isinstance(hook, run_hooks.Evaluate))
+        return any(hook.is_due(moment) for hook in evaluations)
+
+    def act(self, moment: Moment) -> None:
+        """Lets those hooks act that are due."""
         for hook in self.hooks:
             if hook.is_due(moment):
                 hook.act(moment)
@@ -334,6 +322,21 @@ def _side_by_side(feeds: Sequence[TrainBatches]) -> Iterator[tuple[Batch, list[B
         yield {name: np.stack([batch[name] for batch in batches]) for name in batches[0]}, [*infos]
 
 
+def _call_hooks(members: Sequence[_Member], moments: Sequence[Moment]) -> None:
+    """Calls the hooks of each seed; what an evaluation asks, all seeds answer together."""
+    for member, moment in zip(members, moments, strict=True):
+        member.see(moment)
+    if members[0].evaluates(moments[0]):
+        with contextlib.ExitStack() as pauses:
+            for member in members:
+                pauses.enter_context(member.monitor.paused())
+            answers = members[0].evaluator.answer([moment.state.params for moment in moments])
+        for moment, own in zip(moments, answers, strict=True):
+            moment.answers = own
+    for member, moment in zip(members, moments, strict=True):
+        member.act(moment)
+
+
 class _Screen:
     """What is printed for all seeds together; each one's own rows go to its files.
 
@@ -395,13 +398,20 @@ def _stop(members: Sequence[_Member], states: Sequence[TrainState], screen: _Scr
 def _final_scores(
     config: RunConfig, members: Sequence[_Member], states: Sequence[TrainState], screen: _Screen
 ) -> list[dict[str, float]]:
-    """Scores each seed's best checkpoint on the final splits."""
+    """Scores each seed's best checkpoint on the final splits, which all answer together."""
+    found = [member.results for member in members]
     splits = config.evaluation.final_splits
-    found = [
-        member.results | loop.final_scores(member.saved, member.evaluator, state, splits)
-        for member, state in zip(members, states, strict=True)
-    ]
+    if splits:
+        best = [
+            loop.best_student(member.saved, state)
+            for member, state in zip(members, states, strict=True)
+        ]
     for split in splits:
+        answers = members[0].evaluator.answer([params for params, _ in best], split)
+        found = [
+            scores | member.evaluator.final_scores(own, step, split)
+            for scores, member, own, (_, step) in zip(found, members, answers, best, strict=True)
+        ]
         names = [name for name in found[0] if name.startswith(f"{split}/")]
         screen.scores(split, [{n.split("/")[1]: scores[n] for n in names} for scores in found])
     return found

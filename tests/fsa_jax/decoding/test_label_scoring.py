@@ -7,7 +7,7 @@ import torch
 from hf_pairs import padded, sentences
 
 from fsa_jax.decoding import label_scoring
-from fsa_jax.model import partitioning
+from fsa_jax.model import partitioning, seeds_axis
 
 
 def on_mesh(params, mesh, split_over_data):
@@ -57,6 +57,21 @@ def test_label_scores_on_a_mesh_are_the_same(pair):
         rtol=1e-6,
         atol=1e-5,
     )
+
+
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_students_together_score_as_each_alone(pair, monkeypatch, one_by_one):
+    _, params, config = pair
+    monkeypatch.setattr(seeds_axis, "is_one_by_one", lambda: one_by_one)
+    inputs = sentences(7)
+    labels = [[[7, 1], [9, 12, 1], [5]]] * len(inputs)
+    own = [jax.tree.map(lambda x, times=times: x * times, params) for times in (1.0, 0.9)]
+    expected = [
+        label_scoring.score_labels(student, config, inputs, labels, batch_size=4) for student in own
+    ]
+    assert not np.allclose(*expected)
+    found = label_scoring.score_labels_each(own, config, inputs, labels, batch_size=4)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-5)
 
 
 def test_an_input_that_comes_again_is_encoded_once(pair, monkeypatch):

@@ -8,9 +8,9 @@ import pytest
 import torch
 from hf_pairs import padded, sentences
 
-from fsa_jax.decoding import label_scoring, slots
+from fsa_jax.decoding import label_scoring, slot_state, slots
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.model import network, partitioning
+from fsa_jax.model import network, partitioning, seeds_axis
 
 
 def theirs(model, inputs, max_length=100, **options):
@@ -126,10 +126,66 @@ def test_each_device_of_a_mesh_decodes_its_own_slots(pair):
     pool = slots._Pool(spread, config, inputs, DecodingConfig(max_length=8, batch_size=2))
     pool.refill()
     pool.run()
-    assert len(pool.examples) == 2 * 8
+    assert pool.slots == 2 * 8
     tokens, sources = pool.state["search"]["tokens"], pool.state["sources"]
     keys = pool.state["caches"][0]["cross"]["key"]
     assert {x.addressable_shards[0].data.shape[0] for x in (tokens, sources, keys)} == {2}
+
+
+def of_seeds(params, count):
+    """Students that answer differently."""
+    keys = jax.random.split(jax.random.key(0), count)
+    return [
+        jax.tree.map(lambda x, key=key: x + 0.05 * jax.random.normal(key, x.shape), params)
+        for key in keys
+    ]
+
+
+@pytest.fixture
+def devices(monkeypatch, request):
+    """How many devices share the students, and whether each computes them one by one."""
+    count, one_by_one = request.param
+    make_mesh = seeds_axis.make_mesh
+    monkeypatch.setattr(seeds_axis, "make_mesh", lambda students: make_mesh(min(count, students)))
+    monkeypatch.setattr(seeds_axis, "is_one_by_one", lambda: one_by_one)
+    return count
+
+
+@pytest.mark.parametrize(
+    ("devices", "students", "options"),
+    [
+        ((8, True), 8, {}),
+        ((2, True), 4, {"num_beams": 2}),
+        ((2, False), 4, {}),
+        ((1, True), 3, {}),
+        ((1, False), 3, {}),
+        ((1, False), 3, {"num_beams": 2}),
+        ((1, False), 3, {"temperature": 0.9}),
+    ],
+    ids=str,
+    indirect=["devices"],
+)
+def test_students_together_answer_as_each_alone(pair, devices, students, options):
+    _, params, config = pair
+    inputs = sentences(21, longest=70)
+    limits = {"max_length": 40, "batch_size": 8, **options}
+    own = of_seeds(params, students)
+    expected = [ours(student, config, inputs, **limits) for student in own]
+    assert len({str(outputs) for outputs in expected}) == students
+    found = slots.generate_each(own, config, inputs, DecodingConfig(**limits))
+    assert [[row.tolist() for row in outputs] for outputs in found] == expected
+
+
+@pytest.mark.parametrize("devices", [(2, True), (1, False)], ids=str, indirect=True)
+def test_students_of_untied_scanned_layers_answer_together(gated_pair, devices):
+    _, params, config = gated_pair
+    scanned = dataclasses.replace(config, scan_layers=True)
+    own = [network.stack_layers(student, scanned) for student in of_seeds(params, 2)]
+    inputs = sentences(9)
+    limits = {"max_length": 12, "batch_size": 4}
+    expected = [ours(student, scanned, inputs, **limits) for student in own]
+    found = slots.generate_each(own, scanned, inputs, DecodingConfig(**limits))
+    assert [[row.tolist() for row in outputs] for outputs in found] == expected
 
 
 def test_nothing_in_nothing_out(pair):
@@ -141,13 +197,13 @@ def test_nothing_in_nothing_out(pair):
 def test_few_shapes_are_compiled(pair):
     _, params, config = pair
     inputs = sentences(100, seed=5)
-    before = slots._run._cache_size()
+    before = slot_state.run._cache_size()
     ours(params, config, inputs, batch_size=16)  # as in test_greedy_equals_hf
     # One source width; cache lengths 32 and 99; and the last rows in fewer slots.
-    assert slots._run._cache_size() - before <= 6
-    after = slots._run._cache_size()
+    assert slot_state.run._cache_size() - before <= 6
+    after = slot_state.run._cache_size()
     ours(params, config, inputs, batch_size=16)
-    assert slots._run._cache_size() == after
+    assert slot_state.run._cache_size() == after
 
 
 def test_examples_are_encoded_at_about_their_own_length():
