@@ -165,42 +165,22 @@ def train(
         loop.train(config)
 
 
-@t5x.command("eval", context_settings=_SETTINGS)
-def evaluate(
+@t5x.command("eval", context_settings=_SETTINGS, help="Score a checkpoint on a task's splits.")
+@t5x.command(
+    "infer", context_settings=_SETTINGS, help="Write a checkpoint's answers to a task's examples."
+)
+def _ask(
     ctx: typer.Context,
     gin_file: _GinFile,
     gin_bindings: _GinBindings = None,
     gin_search_paths: _SearchPaths = "",
     engine: _Engine = "builtin",
 ) -> None:
-    """Score a checkpoint on a task's splits."""
-    _run("eval", engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
-
-
-@t5x.command(context_settings=_SETTINGS)
-def infer(
-    ctx: typer.Context,
-    gin_file: _GinFile,
-    gin_bindings: _GinBindings = None,
-    gin_search_paths: _SearchPaths = "",
-    engine: _Engine = "builtin",
-) -> None:
-    """Write a checkpoint's answers to a task's examples."""
-    _run("infer", engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
-
-
-def _run(
-    mode: str,
-    engine: str,
-    gin_file: list[str],
-    args: list[str],
-    gin_bindings: list[str] | None,
-    search_paths: str,
-) -> None:
+    mode = str(ctx.info_name)
     if engine != "builtin":
-        _run_t5x(mode, engine, gin_file, args, gin_bindings, search_paths)
+        _run_t5x(mode, engine, gin_file, ctx.args, gin_bindings, gin_search_paths)
         return
-    _load(gin_file, args, gin_bindings, search_paths)
+    _load(gin_file, ctx.args, gin_bindings, gin_search_paths)
     import gin
 
     process.set_up()

@@ -21,6 +21,10 @@ from generation.reviews import from_dumps
 TEXT = b"".join(b'{"text": "the food number %d was good", "rating": 4}\n' % n for n in range(4000))
 
 
+def gzipped(content):
+    return gzip.compress(content, mtime=0)  # the bytes are names of tests: the same at any time
+
+
 def tar_of(*members, mode="w"):
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode=mode) as tar:
@@ -35,7 +39,7 @@ def zip_of(*members):
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members:
-            archive.writestr(name, content)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return made.getvalue()
 
 
@@ -53,12 +57,12 @@ def read(path, *more):
     "content",
     [
         TEXT,
-        gzip.compress(TEXT),
-        gzip.compress(TEXT[:500]) + gzip.compress(TEXT[500:]),
+        gzipped(TEXT),
+        gzipped(TEXT[:500]) + gzipped(TEXT[500:]),
         bz2.compress(TEXT),
         lzma.compress(TEXT),
         tar_of(("d/._r.jsonl", b"\0\5\x16\7note"), ("d/r.jsonl", TEXT), ("d/read.me", b"hello")),
-        gzip.compress(tar_of(("r.jsonl.gz", gzip.compress(TEXT)))),
+        gzipped(tar_of(("r.jsonl.gz", gzipped(TEXT)))),
         zip_of(("__MACOSX/._r.csv", b"\0\5\x16\7"), ("r.csv", TEXT), ("terms.pdf", b"%PDF")),
         zip_of(("Yelp JSON/yelp_dataset.tar", tar_of(("r.jsonl", TEXT)))),
     ],
@@ -71,15 +75,15 @@ def test_content_is_told_by_bytes_and_not_by_name(tmp_path, name, content):
 
 
 DAMAGED = {
-    "cut.gz": gzip.compress(TEXT)[:-400],
-    "flipped.gz": flipped(gzip.compress(TEXT), 3000),
-    "checksum.gz": flipped(gzip.compress(TEXT), -6),
-    "tail.gz": gzip.compress(TEXT) + b"<html>",
+    "cut.gz": gzipped(TEXT)[:-400],
+    "flipped.gz": flipped(gzipped(TEXT), 3000),
+    "checksum.gz": flipped(gzipped(TEXT), -6),
+    "tail.gz": gzipped(TEXT) + b"<html>",
     "cut.bz2": bz2.compress(TEXT)[:-40],
     "flipped.bz2": flipped(bz2.compress(TEXT), 6),
     "cut.xz": lzma.compress(TEXT)[:-40],
     "cut.tar": tar_of(("r.jsonl", TEXT))[:20_000],
-    "cut.tgz": gzip.compress(tar_of(("r.jsonl", TEXT)))[:2000],
+    "cut.tgz": gzipped(tar_of(("r.jsonl", TEXT)))[:2000],
     "cut.zip": zip_of(("r.jsonl", TEXT))[:2000],
     "flipped.zip": flipped(zip_of(("r.jsonl", TEXT)), 2000),
 }
@@ -112,11 +116,11 @@ def repack(name, content):
     """Returns other content with the same damage."""
     form, kind = name.split(".")
     whole = {
-        "gz": gzip.compress,
+        "gz": gzipped,
         "bz2": bz2.compress,
         "xz": lzma.compress,
         "tar": lambda text: tar_of(("r.jsonl", text)),
-        "tgz": lambda text: gzip.compress(tar_of(("r.jsonl", text))),
+        "tgz": lambda text: gzipped(tar_of(("r.jsonl", text))),
         "zip": lambda text: zip_of(("r.jsonl", text)),
     }[kind](content)
     damage = {
@@ -147,8 +151,8 @@ def repack(name, content):
         (zip_of(("a.csv", b"x"), ("b.csv", b"x")), "several files of data .*'a.csv' and 'b.csv'"),
         (tar_of(("a.csv", b"x"), ("b.csv", b"x")), "several files of data .*'a.csv' and 'b.csv'"),
         (tar_of(("a.png", b"x"), ("b.md", b"x")), "no file of data .*'a.png', 'b.md'"),
-        (gzip.compress(b"<html><body>gone"), "a web page"),
-        (gzip.compress(zip_of(("a.csv", b"x"))), "holds a zip archive"),
+        (gzipped(b"<html><body>gone"), "a web page"),
+        (gzipped(zip_of(("a.csv", b"x"))), "holds a zip archive"),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path, content, words):
@@ -162,7 +166,7 @@ def test_what_cannot_be_read_is_named(tmp_path, content, words):
 def test_packed_in_itself_without_end(tmp_path):
     content = TEXT
     for _ in range(8):
-        content = gzip.compress(content)
+        content = gzipped(content)
     (tmp_path / "x.gz").write_bytes(content)
     with pytest.raises(packed.UnusableFileError, match="unpack it first"):
         read(tmp_path / "x.gz")
@@ -211,7 +215,7 @@ def test_yelp_archives(tmp_path, form):
 def test_generate_reads_what_collect_would(tmp_path):
     row = records.Review("r1", "laptop", 4.0, "it is fast", "x").to_json().encode()
     for name, content in {
-        "a": gzip.compress(row),
+        "a": gzipped(row),
         "b.gz": row,
         "c.zip": zip_of(("c.jsonl", row)),
     }.items():
@@ -222,7 +226,7 @@ def test_generate_reads_what_collect_would(tmp_path):
 def test_a_pipe_can_be_read(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
-    writer = threading.Thread(target=lambda: path.write_bytes(gzip.compress(TEXT)))
+    writer = threading.Thread(target=lambda: path.write_bytes(gzipped(TEXT)))
     writer.start()
     assert read(path) == TEXT
     writer.join()
@@ -231,7 +235,7 @@ def test_a_pipe_can_be_read(tmp_path):
 def test_progress_tells_the_packed_bytes_in_order(tmp_path):
     path = tmp_path / "x.jsonl.gz"
     content = "".join(f"the food was good {n**9}\n" for n in range(20_000)).encode()
-    path.write_bytes(gzip.compress(content))
+    path.write_bytes(gzipped(content))
     seen = []
     with packed.opened(path, progress=seen.append) as stream:
         assert stream.read() == content

@@ -1,5 +1,7 @@
 """A run that has finished, for all who read one."""
 
+import dataclasses
+
 import echo
 import flax.linen as nn
 import jax
@@ -25,14 +27,6 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def student(data_dir):
     """A tiny student with random weights."""
-    config = network.T5Config(
-        vocab_size=384,
-        emb_dim=16,
-        num_heads=2,
-        head_dim=8,
-        mlp_dim=32,
-        num_encoder_layers=1,
-        num_decoder_layers=1,
-    )
+    config = dataclasses.replace(echo.MODEL, vocab_size=384)
     params = nn.unbox(network.init_params(config, jax.random.key(0)))
     return Student(params, config, seqio.get_mixture_or_task("tsa_rest14"), {}, 0)

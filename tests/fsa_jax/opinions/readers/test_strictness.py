@@ -20,7 +20,7 @@ from fsa_jax.opinions.sentences import Effect
         (JSONL.encode("utf-16-le"), "1: a NUL character.*utf-16-le"),
         (SETFIT.encode() + "café,café,neutral,0".encode("cp1252"), r"2: byte 0xe9 is not UTF-8"),
         (JSONL.replace("soup", "café").encode("latin-1"), r"1: byte 0xe9 .*convert --encoding"),
-        (gzip.compress(JSONL.encode()), "file is packed; unpack it first"),
+        (gzip.compress(JSONL.encode(), mtime=0), "file is packed; unpack it first"),
         (b"PK\x03\x04\x14" + b"\x00" * 30, "file is packed; unpack it first"),
         (b"PAR1\x15\x04", "file is a Parquet file; write it as csv"),
         (b"ok####[]\nna\xefve####[]", r"2: byte 0xef is not UTF-8"),
