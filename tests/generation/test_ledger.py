@@ -207,7 +207,7 @@ def test_duplicate_reviews_are_asked_once(write_reviews, options):
         ({"rating": 7}, "line 4: field 'rating' is 7.0; use a number from 1.0 to 5.0"),
         ({"domain": "hotel"}, "line 4: field 'domain' is 'hotel'"),
         ({"text": "  "}, "line 4: field 'text' is empty"),
-        ({"review_id": None}, "line 4: field 'review_id' is missing"),
+        ({"review_id": None}, "line 4: field 'review_id' is null"),
     ],
 )
 def test_bad_review_fails_before_the_first_row(write_reviews, options, change, words):
