@@ -316,9 +316,8 @@ class _Planner:
             found |= {f"search.DecodingConfig.{k}": v for k, v in system.decoding.items()}
         found |= system.settings.get(kind, {})
         small = dict(self._scale.settings.get(kind, {}))
-        if (
-            kind == "finetune" and system.instructions and small
-        ):  # prompts are longer than sentences
+        if kind == "finetune" and system.instructions and small:
+            # Prompts are longer than sentences.
             small["TASK_FEATURE_LENGTHS"] = {"inputs": None, "targets": None}
         macros = self._engine.macros[kind]
         found |= {k: v for k, v in small.items() if "." in k or k in macros}

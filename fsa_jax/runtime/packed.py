@@ -5,6 +5,7 @@ else the error says what it is. Damage of any kind (a download that was cut off,
 web page in an archive's place) ends in one ``UnusableFileError`` that names the file.
 """
 
+import abc
 import bz2
 import contextlib
 import dataclasses
@@ -259,20 +260,20 @@ def no_text(head: bytes) -> str:
     return ""
 
 
-class _Archive:
+class _Archive(abc.ABC):
     """The members of an archive that may be meant."""
 
     def __init__(self, path: Path, member: Member) -> None:
         self.path, self.member = path, member
         self.names: list[str] = []
 
+    @abc.abstractmethod
     def first(self) -> tuple[Any, str]:
         """Returns the wanted member, open, and its name."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def refuse_second(self) -> None:
         """Raises UnusableFileError where another member may be meant as well."""
-        raise NotImplementedError
 
     def _fits(self, name: str) -> bool:
         # macOS packs a note about each file beside it, under the file's name with ._ in front.

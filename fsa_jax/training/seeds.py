@@ -245,7 +245,9 @@ def _check(config: RunConfig, seeds: Sequence[int]) -> None:
 
 def _open_data(config: RunConfig, seeds: Sequence[int]) -> list[TrainBatches]:
     """The data of each seed, tokenised once."""
-    data, split, multiple = config.data, config.data.split, config.parallel.micro_batches
+    data, split = config.data, config.data.split
+    one = partitioning.make_mesh(devices=jax.devices()[:1])
+    multiple = train_step.check_batch_size(data.batch_size, one, config.parallel.micro_batches)
     first = open_batches(data, split, seeds[0], shuffle=True, multiple_of=multiple)
     data, table = data.with_rows(first.rows), first.table
     return [first] + [

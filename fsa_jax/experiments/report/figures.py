@@ -1,6 +1,7 @@
 """Pictures of an experiment: lines over an axis, differences from the baseline, training curves."""
 
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -79,7 +80,8 @@ def _draw_lines(axis: Any, table: Table, panel: str, title: str) -> None:
                 *zip(*known, strict=True), "D", mfc="none", color=colour, label=f"{name}, paper"
             )
     levels = [row for row in inside if field not in row.system.x]
-    for style, row in zip(_STYLES, levels + _baseline_elsewhere(table, panel), strict=False):
+    levels += _baseline_elsewhere(table, panel)
+    for style, row in zip(itertools.cycle(_STYLES), levels, strict=False):
         for value, name in ((row.average.mean, ""), (row.average.paper, ", paper")):
             if value is not None:
                 axis.axhline(value, color="#777", ls=style, lw=1, label=row.system.series + name)

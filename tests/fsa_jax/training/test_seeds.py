@@ -11,7 +11,7 @@ import pytest
 from fsa_jax.model import seeds_axis
 from fsa_jax.runtime.run_directory import RunDirectory, seed_directory
 from fsa_jax.training import hooks, loop, optimizers, seeds
-from fsa_jax.training.config import CheckpointConfig
+from fsa_jax.training.config import CheckpointConfig, ParallelConfig
 
 MODEL = dataclasses.replace(echo.MODEL, dropout_rate=0.1)
 SEEDS = (3, 5, 8, 13, 21, 34, 55, 89)
@@ -124,6 +124,7 @@ def test_stopped_seeds_go_on_as_if_nothing_had_been(task, tmp_path, capsys):
     [
         ({}, (3, 3), "give different numbers"),
         ({"checkpoint": CheckpointConfig(resume_path="x")}, (3, 4), "RESUME_CHECKPOINT_PATH"),
+        ({"parallel": ParallelConfig(micro_batches=3)}, (3, 4), "make it a multiple of 3"),
     ],
 )
 def test_settings_that_do_not_fit_several_seeds_are_refused(task, tmp_path, more, chosen, message):

@@ -42,6 +42,18 @@ def test_a_figures_points_stand_at_their_values_over_a_line_of_the_baseline(repo
     assert list(line.get_ydata()) == [row.average.mean for row in points]
 
 
+def test_every_level_is_drawn_however_many(make_plan, canvas):
+    names = [f"llm {n}" for n in range(6)]
+    systems = "".join(f"  - {{name: {n}, predictions: p, paper: [50.0]}}\n" for n in names)
+    plan = make_plan(
+        "title: Levels\ntasks: [tsa_rest14]\nfigure: {reviews: number of reviews}\n"
+        "defaults: {size: tiny, teacher: lexicon, panel: reviews}\nsystems:\n"
+        "  - {name: distilled, pretraining: distill, for_each: {reviews: [1k, 2k]}}\n" + systems
+    )
+    figures.draw(make_table(plan, []))
+    assert legend(canvas[0][0]) == [f"{name}, paper" for name in names]
+
+
 def test_a_table_is_drawn_as_differences_beside_the_papers(filled, canvas):
     plan, store = filled
     table = make_table(plan, store.read())
