@@ -401,6 +401,8 @@ def _final_scores(
     config: RunConfig, members: Sequence[_Member], states: Sequence[TrainState], screen: _Screen
 ) -> list[dict[str, float]]:
     """Scores each seed's best checkpoint on the final splits, which all answer together."""
+    for member in members:
+        member.saved.wait()  # the last save runs beside the program, and ends with it
     found = [member.results for member in members]
     splits = config.evaluation.final_splits
     if splits:

@@ -119,6 +119,13 @@ def test_stopped_seeds_go_on_as_if_nothing_had_been(task, tmp_path, capsys):
         assert losses(halves) == losses(whole)
 
 
+def test_the_last_checkpoints_are_there_also_without_final_splits(task, tmp_path):
+    config = settings(task, tmp_path, evaluation=echo.evaluation(period=20, final_splits=()))
+    seeds.train_seeds(config, SEEDS[:3])
+    for seed in SEEDS[:3]:
+        assert seed_directory(str(tmp_path), seed).steps()[-1] == 20
+
+
 @pytest.mark.parametrize(
     ("more", "chosen", "message"),
     [
