@@ -35,6 +35,7 @@ setup(
     package_dir=_GIN_PACKAGES,
     package_data={
         "": ["*.gin", "py.typed"],
+        "fsa_jax": ["constraints.txt"],  # a link; the doctor compares with it
         "fsa_jax.experiments": ["declared/*.yaml"],
         "fsa_jax.experiments.report": ["page.css", "page.js"],
         "generation.evaluation": ["*.yaml"],
@@ -51,6 +52,7 @@ setup(
         "filelock>=3.16",
         "flax>=0.12",
         "gin-config>=0.5",
+        "huggingface_hub>=1.0",
         "importlib_resources>=6.0",  # tensorflow-datasets uses it without asking for it
         "jax>=0.10",
         "matplotlib>=3.9",
@@ -59,6 +61,7 @@ setup(
         "optax>=0.2.6",
         "orbax-checkpoint>=0.12",
         "orjson>=3.10",
+        "packaging>=24.0",
         "py3langid>=0.3",
         "pyarrow>=20.0",
         "pyyaml>=6.0",

@@ -12,7 +12,8 @@ trap 'rm -rf "$work"' EXIT
 
 # Setuptools puts what an earlier build left in build/ into the wheel as well: build a copy.
 mkdir "$work/source"
-cp -r fsa_jax generation gin tasks pyproject.toml setup.py README.md LICENSE "$work/source"
+cp -r fsa_jax generation gin tasks pyproject.toml setup.py constraints.txt README.md LICENSE \
+  "$work/source"
 "$python" -m pip wheel --quiet --disable-pip-version-check --no-deps \
   --wheel-dir "$work/wheels" "$work/source"
 "$python" -m venv --without-pip "$work/venv"
@@ -64,6 +65,7 @@ echo "its commands work"
 fsa --help > help.txt
 grep -q "Let a teacher write about reviews" help.txt
 quietly fsa sample --output-dir data
+quietly fsa doctor
 quietly t5x train --gin_file=quickstart/finetune.gin --gin.MODEL_DIR=run --gin.TRAIN_STEPS=2 \
   --gin.EVAL_PERIOD=2 --gin.FINAL_SPLITS='()' --gin.MAX_DECODE_LENGTH=4
 grep -q '"state": "finished"' run/status.json

@@ -12,7 +12,9 @@ import typer
 from fsa_jax.runtime import exits
 
 benchmark = typer.Typer(
-    help="Convert, check, count and register benchmark files.", no_args_is_help=True
+    no_args_is_help=True,
+    add_completion=False,
+    help="Convert, check, count and register benchmark files.",
 )
 Files = Annotated[list[Path], typer.Argument(help="Files of any known format.")]
 Format = Annotated[str | None, typer.Option("--format", help="Format; told by content if not.")]

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from fsa_jax.experiments.tables import Table as ResultTable
 
 experiment = typer.Typer(
-    no_args_is_help=True, help="Plan, run and report a table or a figure as one thing."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Plan, run and report a table or a figure as one thing.",
 )
 _Name = Annotated[str, typer.Argument(help="Name (see `list`), or the path of a .yaml file.")]
 _Scale = Annotated[str, typer.Option(help="full, or tiny: the same graph small, offline.")]

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+import fsa_jax
 from fsa_jax.runtime import exits, process
 
 # Name → (module, attribute, line of help). The attribute is a typer app or a function.
@@ -38,6 +39,7 @@ _COMMANDS = {
         "experiment",
         "Plan, run and report a table or a figure as one thing.",
     ),
+    "doctor": ("fsa_jax.cli.doctor.command", "doctor", "Check the installation and the data."),
 }
 
 _HOME = re.compile(r"^(?P<option>--[\w-]+=)?(?P<home>~(?=/|$))")
@@ -85,25 +87,37 @@ class _LazyGroup(_Group):
         return name, command, rest
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fsa_jax {fsa_jax.__version__}")
+        raise typer.Exit
+
+
+_Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+    ),
+]
 fsa = typer.Typer(
     cls=_LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
-    help="From reviews to a scored student; `t5x` trains it. FSA_TRACEBACK=1 shows tracebacks.",
+    help="From reviews to a scored student; `t5x` trains it. `fsa doctor` checks the installation; "
+    "FSA_TRACEBACK=1 shows tracebacks.",
+)
+t5x = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    help="Train, evaluate and infer from gin files. FSA_TRACEBACK=1 shows tracebacks.",
 )
 
 
 @fsa.callback()
-def _fsa() -> None:
+@t5x.callback()
+def _app(version: _Version = False) -> None:
     pass
 
 
-t5x = typer.Typer(
-    cls=_Group,
-    no_args_is_help=True,
-    add_completion=False,
-    help="Train, evaluate and infer from gin files. FSA_TRACEBACK=1 shows tracebacks.",
-)
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 _GinFile = Annotated[
     list[str], typer.Option("--gin_file", help="Gin file; may be given several times.")

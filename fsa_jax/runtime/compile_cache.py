@@ -8,6 +8,20 @@ hosts and restarts), else ``fsa_jax/xla`` in the user's cache folder. JAX's own 
 import os
 import pathlib
 
+_OFF = {"n", "no", "f", "false", "off", "0"}  # as JAX reads its switches
+
+
+def folder() -> str:
+    """Returns where compiled programs are kept."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    own = pathlib.Path(home).expanduser() / "fsa_jax" / "xla"
+    return os.environ.get("JAX_COMPILATION_CACHE_DIR") or str(own)
+
+
+def is_on() -> bool:
+    """Whether JAX's own switch leaves the cache on."""
+    return os.environ.get("JAX_ENABLE_COMPILATION_CACHE", "").lower() not in _OFF
+
 
 def enable() -> str:
     """Turns the cache on, before anything is compiled.
@@ -15,11 +29,8 @@ def enable() -> str:
     Returns:
         Its folder.
     """
-    if given := os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        return given  # JAX reads it itself
-    import jax
+    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):  # JAX reads it itself
+        import jax
 
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = str(pathlib.Path(home).expanduser() / "fsa_jax" / "xla")
-    jax.config.update("jax_compilation_cache_dir", folder)
-    return folder
+        jax.config.update("jax_compilation_cache_dir", folder())
+    return folder()

@@ -37,6 +37,16 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
+def sized(count: int) -> str:
+    """Returns a number of bytes as people read it: 312 B, 4.2 MiB."""
+    value, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if value < 1024:
+            break
+        value, unit = value / 1024, larger
+    return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
 def refuse_existing(path: Path, overwrite: bool) -> None:
     """Raises FileExistsError where ``path`` would be replaced without the user's word."""
     if path.is_dir():

@@ -10,6 +10,7 @@ from generation.commands import flags, printing
 
 corpus = typer.Typer(
     no_args_is_help=True,
+    add_completion=False,
     help="Make training corpora from ledgers or released files, and describe them.",
 )
 

@@ -9,7 +9,9 @@ import typer
 from generation.commands import flags, printing
 
 reviews = typer.Typer(
-    no_args_is_help=True, help="Collect, filter and sample reviews from the original dumps."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Collect, filter and sample reviews from the original dumps.",
 )
 
 

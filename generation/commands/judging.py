@@ -8,7 +8,9 @@ import typer
 from generation.commands import printing
 
 humaneval = typer.Typer(
-    no_args_is_help=True, help="Let people judge teachers' analyses in Label Studio."
+    no_args_is_help=True,
+    add_completion=False,
+    help="Let people judge teachers' analyses in Label Studio.",
 )
 
 

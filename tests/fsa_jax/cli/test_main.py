@@ -10,7 +10,9 @@ import time
 import warnings
 
 import pytest
+from typer.testing import CliRunner
 
+import fsa_jax
 from fsa_jax.cli import main
 
 BIN = pathlib.Path(sys.executable).parent
@@ -289,3 +291,38 @@ def test_home_is_expanded_behind_an_option_too(tmp_path, monkeypatch):
     assert (tmp_path / "a" / "s.json").exists()
     assert (tmp_path / "b" / "s.json").exists()
     assert not (tmp_path / "~").exists()
+
+
+@pytest.mark.parametrize("name", ["fsa", "t5x"])
+def test_both_commands_tell_their_version(name):
+    done = command(name, "--version")
+    assert (done.returncode, done.stdout) == (0, f"fsa_jax {fsa_jax.__version__}\n"), done.stderr
+
+
+def test_help_shows_shell_completion_once_at_the_top():
+    def help_of(*words):
+        return CliRunner().invoke(main.fsa, [*words, "--help"]).output
+
+    assert "--install-completion" in help_of()
+    groups = ["corpus", "reviews", "humaneval", "benchmark", "experiment", "generate", "score"]
+    assert [name for name in groups if "--install-completion" in help_of(name)] == []
+    assert all("Usage" in help_of(name) for name in groups)
+
+
+@pytest.mark.parametrize("name", ["fsa", "t5x"])
+def test_completion_is_installed_for_the_shell_that_asks(name, tmp_path):
+    words = f"{BIN / name} --install-completion; true"
+    env = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run(["bash", "-c", words], env=env, capture_output=True, text=True)
+    assert "bash completion installed" in done.stdout, done.stderr
+    assert f"{name}.sh" in (tmp_path / ".bashrc").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("fsa pre", "predict"), ("fsa corpus b", "build"), ("fsa corpus build --al", "--allow-in")],
+)
+def test_commands_and_options_are_completed(words, offered):
+    asked = {"_FSA_COMPLETE": "complete_bash", "COMP_WORDS": words}
+    done = command("fsa", env=asked | {"COMP_CWORD": str(len(words.split()) - 1)})
+    assert offered in done.stdout, done.stderr

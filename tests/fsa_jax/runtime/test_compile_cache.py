@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from fsa_jax.runtime import compile_cache
+
 PROGRAM = """
 import jax, jax.numpy as jnp
 from fsa_jax.runtime import compile_cache
@@ -38,3 +40,10 @@ def test_second_process_finds_what_the_first_compiled(tmp_path):
 
 def test_users_own_folder_goes_first(tmp_path):
     assert run(JAX_COMPILATION_CACHE_DIR=str(tmp_path / "mine"))[0] == str(tmp_path / "mine")
+
+
+def test_jaxs_own_switch_is_heeded(monkeypatch):
+    monkeypatch.delenv("JAX_ENABLE_COMPILATION_CACHE", raising=False)
+    assert compile_cache.is_on()
+    monkeypatch.setenv("JAX_ENABLE_COMPILATION_CACHE", "False")
+    assert not compile_cache.is_on()

@@ -85,3 +85,9 @@ def test_bad_lines_name_their_place(tmp_path, line, words):
     path.write_bytes(b'\xef\xbb\xbf{"a": 1}\n\n' + line + b"\n")
     with pytest.raises(ValueError, match=rf"rows\.jsonl, line 3: .*{words}"):
         list(files.json_lines(path))
+
+
+def test_sizes_are_told_in_the_unit_that_fits():
+    sizes = (0, 1023, 1536, 3 << 20, 5 << 30, 7 << 40, 9000 << 40)
+    shown = ["0 B", "1023 B", "1.5 KiB", "3.0 MiB", "5.0 GiB", "7.0 TiB", "9000.0 TiB"]
+    assert [files.sized(size) for size in sizes] == shown

@@ -1,0 +1,1 @@
+"""``fsa doctor``: what is installed and reachable here, and how to mend what is not."""
