@@ -94,6 +94,7 @@ setup(
         "dev": [
             "dill>=0.3.8",
             "hypothesis>=6.140",
+            "krippendorff>=0.8",
             "mypy>=1.18",
             "pytest>=8.4",
             "pytest-xdist>=3.8",

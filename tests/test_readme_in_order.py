@@ -25,7 +25,7 @@ ELSEWHERE = {
     "fsa reviews collect yelp": "tests/generation/test_readme.py",
     "fsa reviews collect Electronics": "tests/generation/test_readme.py",
     "mkdir -p $FSA_DATA_DIR": "the sample world has its reviews there",
-    "fsa humaneval": "tests/generation/evaluation/test_human.py",
+    "fsa humaneval": "tests/generation/people/test_judging.py",
     "fsa corpus import": "tests/generation/corpus/test_released.py",
     "fsa experiment": "tests/fsa_jax/experiments",
     "t5x train --engine=t5x": "tests/fsa_jax/cli/test_t5x.py",

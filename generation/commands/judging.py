@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from generation.commands import printing
+from generation.commands import labelling, printing
 
 humaneval = typer.Typer(
     no_args_is_help=True,
@@ -23,18 +23,15 @@ def humaneval_export(
     count: Annotated[int, typer.Option(help="Reviews of each domain.", min=1)] = 100,
     seed: Annotated[int, typer.Option(help="Of the draw of reviews and letters.")] = 0,
     prompt: Annotated[str, typer.Option(help="Whose answers are judged.")] = "anl",
-    overwrite: Annotated[bool, typer.Option(help="Replace the three files.")] = False,
+    annotators: labelling.Annotators = "",
+    overwrite: labelling.Overwrite = False,
 ) -> None:
     """Write blinded tasks and their labelling interface, with the paper's six scores."""
-    from fsa_jax.runtime import files
-    from generation.evaluation import human
+    from generation.people import judging
 
-    if output.suffix != ".json":
-        raise ValueError(f"--output is {output}; name a .json file")
-    paths = human.Paths(output)
-    for path in (paths.tasks, paths.config, paths.key):
-        files.refuse_existing(path, overwrite)
-    exported = human.export(ledgers, output, count, seed, prompt)
+    paths = labelling.new_project(output, overwrite)
+    names = labelling.split(annotators)
+    exported = judging.export(ledgers, output, count, seed, prompt, names)
     printing.table(f"Tasks in {output}", ("domain", "reviews"), exported.reviews.items())
     for teacher, number in sorted(exported.filtered.items()):
         typer.echo(
@@ -46,27 +43,28 @@ def humaneval_export(
             f"{number} reviews were never answered by {teacher} and are not drawn; "
             "`fsa generate … --retry-failed` asks again."
         )
-    typer.echo(
-        f"In Label Studio, paste {paths.config} as the labelling interface and import {output}. "
-        f"Keep {paths.key} from the annotators: it tells who stands behind each letter."
-    )
+    labelling.say_how(paths, "who stands behind each letter")
     printing.next_step(f"fsa humaneval report ANNOTATIONS.json --key {paths.key}")
 
 
 @humaneval.command("report")
 def humaneval_report(
     annotations: Annotated[Path, typer.Argument(help="Label Studio's export as JSON.")],
-    key: Annotated[
-        Path | None, typer.Option(help="The .key.json of the tasks; default: the one beside.")
+    key: labelling.Key = None,
+    output: labelling.Figures = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw figure 3: scores by length of the review.")
     ] = None,
-    output: Annotated[Path | None, typer.Option(help="Also write the figures as JSON.")] = None,
 ) -> None:
-    """Print each teacher's scores, win rate, and how far annotators agree."""
+    """Print each teacher's scores, win rate, how far annotators agree, and what to talk about."""
     from fsa_jax.runtime import files
-    from generation.evaluation import human_report
+    from generation.people import judging_report
 
-    summary = human_report.report(annotations, key)
+    summary = judging_report.report(annotations, key)
+    labelling.print_problems(summary["problems"], "A review with a complaint does not count")
     _print_summary(summary)
+    if figure is not None:
+        judging_report.draw(summary["by_length"], figure)
     if output is not None:
         files.write_json(output, summary)
 
@@ -75,17 +73,40 @@ def _print_summary(summary: dict[str, Any]) -> None:
     for domain, means in summary["means"].items():
         rows = [(name, *(f"{v:.2f}" for v in scores.values())) for name, scores in means.items()]
         names = next(iter(means.values()))
-        printing.table(f"{domain}: mean scores, 0 to 2", ("teacher", *names), rows)
+        printing.table(f"{domain}: mean scores, 0 to 2 (table 3)", ("teacher", *names), rows)
+    _print_lengths(summary["by_length"])
     if summary["win_rates"]:
         rates = [(name, f"{rate:.1%}") for name, rate in summary["win_rates"].items()]
         printing.table("Won against the others", ("teacher", "rate"), rates)
     alphas = summary["krippendorff_alpha"].items()
-    rows = [(name, "-" if alpha is None else f"{alpha:.2f}") for name, alpha in alphas]
-    printing.table("Agreement of annotators", ("score", "Krippendorff's alpha"), rows)
+    rows = [(name, labelling.interval(each, "alpha")) for name, each in alphas]
+    printing.table("Agreement of annotators", ("score", "Krippendorff's alpha, 95%"), rows)
+    if summary["to_discuss"]:
+        columns = ("task", "analysis", "score", "given")
+        given = (each | {"given": _say(each["given"])} for each in summary["to_discuss"])
+        rows = [tuple(each[column] for column in columns) for each in given]
+        printing.table("To talk about: annotators differ by 2", columns, rows)
+    if summary["absent"]:
+        typer.echo(
+            f"{len(summary['absent'])} tasks of the key are not in the export, the first is "
+            f"{summary['absent'][0]}; let two people annotate them, then export again"
+        )
     typer.echo(
         f"{summary['analyses']} analyses, {summary['annotators']} annotators; "
         f"{summary['capped_sentiment_scores']} sentiment scores lowered to their precision, "
-        f"{summary['cancelled_annotations']} annotations cancelled, "
-        f"{summary['repeated_annotations']} repeated and counted once, "
-        f"{summary['replaced_annotations']} replaced by a newer one of the same annotator"
+        f"{labelling.say_counts(summary)}"
     )
+
+
+def _print_lengths(by_length: dict[str, list[dict[str, Any]]]) -> None:
+    rows = [
+        (teacher, f"{r['shortest']}-{r['longest']}", r["reviews"], labelling.interval(r, "mean"))
+        for teacher, ranges in by_length.items()
+        for r in ranges
+    ]
+    columns = ("teacher", "words", "reviews", "mean of the six scores, 95%")
+    printing.table("By length of the review (figure 3)", columns, rows)
+
+
+def _say(given: dict[str, int]) -> str:
+    return ", ".join(f"{who}: {points}" for who, points in given.items())

@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 
 from generation import foreground, prompting, records
-from generation.evaluation import human
+from generation.people import judging
 from generation.reviews import cleaning, collecting, from_dumps
 from generation.run import Options
 from generation.teachers import factory
@@ -173,5 +173,5 @@ def folders(write_reviews, options):
 def tasks(folders, tmp_path):
     """Lets people judge 5 reviews of each domain; returns the path of the tasks."""
     output = tmp_path / "tasks.json"
-    human.export(folders, output, 5)
+    judging.export(folders, output, 5)
     return output

@@ -18,16 +18,23 @@ def bootstrap_interval(
 
     Args:
         counts: One row of counts for each sentence, shape (sentences, columns).
-        score: Turns sums of counts, shape (draws, columns), into scores, shape (draws,).
+        score: Turns sums of counts, shape (draws, columns), into scores, shape (draws,); NaN for a
+            draw that has no score, which is passed over.
         draws: Number of draws.
         level: Share of the draws inside the interval.
         seed: Seed of the draws.
+
+    Returns:
+        The ends of the interval; NaN where no draw has a score.
     """
     rows, weights = _distinct(counts)
     total = int(weights.sum())
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(total, weights / total, size=draws)
     scores = score(drawn @ rows)
+    scores = scores[~np.isnan(scores)]
+    if not scores.size:
+        return float("nan"), float("nan")
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 import typer.testing
-from label_studio import annotate, write
+from annotators import annotate, write
 
 from generation import commands
-from generation.evaluation import human
+from generation.people import label_studio
 
 
 def humaneval(*flags):
@@ -18,7 +18,7 @@ def test_export_draws_as_many_as_asked_and_says_what_to_do_with_each_file(folder
     output = tmp_path / "t.json"
     result = humaneval("export", *folders, "--output", output, "--count", "4")
     assert result.exit_code == 0, result.output
-    paths = human.Paths(output)
+    paths = label_studio.Paths(output)
     told = " ".join(result.output.split())
     assert "restaurant │ 4" in told
     assert f"paste {paths.config} as the labelling interface and import {output}" in told
@@ -30,7 +30,7 @@ def test_export_draws_as_many_as_asked_and_says_what_to_do_with_each_file(folder
 @pytest.mark.parametrize("part", ["tasks", "config", "key"])
 def test_no_file_of_the_three_is_replaced_unasked(folders, tmp_path, part):
     output = tmp_path / "t.json"
-    path = getattr(human.Paths(output), part)
+    path = getattr(label_studio.Paths(output), part)
     path.write_text("mine")
     command = ["export", *folders, "--output", output, "--count", "1"]
     assert "pass --overwrite" in str(humaneval(*command).exception)
@@ -47,7 +47,7 @@ def test_tasks_are_a_json_file(folders, tmp_path):
 def test_report_prints_what_it_writes(tasks, tmp_path):
     path = write(tasks, annotate(tasks, lambda teacher, name, who: 2 * (teacher == "good")))
     output = tmp_path / "figures.json"
-    result = humaneval("report", path, "--key", human.Paths(tasks).key, "--output", output)
+    result = humaneval("report", path, "--key", label_studio.Paths(tasks).key, "--output", output)
     assert result.exit_code == 0, result.output
     told = " ".join(result.output.split())
     assert "laptop: mean scores, 0 to 2" in told
@@ -55,8 +55,3 @@ def test_report_prints_what_it_writes(tasks, tmp_path):
     assert "good │ 100.0%" in told
     assert "20 analyses, 2 annotators; 0 sentiment scores lowered" in told
     assert json.loads(output.read_text())["win_rates"] == {"bad": 0.0, "good": 1.0}
-
-
-def test_one_annotator_agrees_with_nobody(tasks):
-    result = humaneval("report", write(tasks, annotate(tasks, lambda *_: 1, annotators=(1,))))
-    assert "recall │ -" in " ".join(result.output.split())

@@ -70,3 +70,14 @@ def test_the_paired_test_tells_systems_apart(tmp_path):
         a, b = (f1_columns(scored("a", s).counts) for s in (seed, seed + 100))
         small += paired_test(a, b, f1_of_sums, draws=400)[1] < 0.05
     assert small <= 4
+
+
+def test_draws_without_a_score_are_passed_over():
+    counts = np.array([[1.0, 1.0]] * 2 + [[0.0, 0.0]] * 2)
+
+    def share(sums):
+        with np.errstate(invalid="ignore"):
+            return sums[:, 0] / sums[:, 1]
+
+    assert bootstrap_interval(counts, share) == (1.0, 1.0)
+    assert np.isnan(bootstrap_interval(counts[2:], share)).all()

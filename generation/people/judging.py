@@ -4,15 +4,17 @@ Annotators see a review and, side by side, the analyses of all teachers under le
 anew for each review; they give each analysis six scores. Which letter stands for whom is in a key
 file of its own, which annotators do not get. Reviews are drawn from all that the teachers have
 answered: an answer that was cut off, or is no analysis, lowers its teacher's score.
+
+Passages that matter are marked first: scores appear while a marked passage is selected, and an
+annotation without one does not count.
 """
 
 import collections
 import dataclasses
 import hashlib
-import json
 import random
 import string
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -21,6 +23,7 @@ from fsa_jax.opinions.corpus import DOMAINS
 from fsa_jax.runtime import files
 from generation import quality
 from generation.corpus.from_ledgers import LedgerReader
+from generation.people import label_studio
 from generation.records import FAILED, FILTERED, LedgerRow
 
 # Shown where an answer holds nothing to judge.
@@ -86,25 +89,11 @@ CRITERIA = (
 )
 LEVELS_NOTE = (
     "Sentiments have five levels: very negative, negative, neutral (slight ones too), positive, "
-    "very positive. Mark the passages that matter before you score."
+    "very positive. First mark the passages of the review that matter; scores appear while one of "
+    "them is selected."
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Paths:
-    """The three files of one evaluation, side by side."""
-
-    tasks: Path
-
-    @property
-    def config(self) -> Path:
-        """The labelling interface, to be pasted into the project's settings."""
-        return self.tasks.with_suffix(".xml")
-
-    @property
-    def key(self) -> Path:
-        """Who stands behind each letter."""
-        return self.tasks.with_suffix(".key.json")
+# The control that passages are marked with.
+PASSAGE = "passage"
 
 
 @dataclasses.dataclass
@@ -124,7 +113,12 @@ class Exported:
 
 
 def export(
-    folders: list[Path], output: Path, count: int, seed: int = 0, prompt: str = "anl"
+    folders: list[Path],
+    output: Path,
+    count: int,
+    seed: int = 0,
+    prompt: str = "anl",
+    annotators: Sequence[str] = (),
 ) -> Exported:
     """Writes tasks, labelling interface and key.
 
@@ -134,11 +128,13 @@ def export(
         count: Reviews of each domain.
         seed: Of the draw of reviews and letters.
         prompt: Name of the prompt whose answers are judged.
+        annotators: Who judge, two of them each review; see ``label_studio.assign``.
 
     Raises:
         ValueError: Too few reviews have an answer of every teacher, or a review or an answer is
-            not one and the same in all folders.
+            not one and the same in all folders; or annotators make no pairs.
     """
+    assigned = iter(label_studio.assign(count * len(DOMAINS), annotators))
     reader = LedgerReader(folders, allow_incomplete=True)
     teachers, chosen, unanswered = _choose(reader, prompt, count, seed)
     answers = _answers(reader, prompt, set().union(*chosen.values()))
@@ -153,11 +149,10 @@ def export(
             rows = {teacher: answers[review_id, teacher] for teacher in teachers}
             data = {"task": task, "domain": domain, "review": rows[order[0]].review}
             data |= {f"analysis_{n}": analysis(rows[t]) for n, t in key[task].items()}
-            tasks.append({"data": data})
-    paths = Paths(output)
+            tasks.append({"data": data | next(assigned)})
+    paths = label_studio.Paths(output)
     files.write_json(paths.key, {"prompt": prompt, "seed": seed, "tasks": key})
-    with files.atomic_file(paths.config) as stream:
-        stream.write(interface(letters).encode())
+    files.write_text(paths.config, interface(letters, annotators))
     files.write_json(paths.tasks, tasks)
     return Exported(
         {domain: len(names) for domain, names in chosen.items()},
@@ -207,7 +202,7 @@ def _choose(
                 f"teacher ({', '.join(teachers)}); lower --count, or let the teachers answer the "
                 "same reviews"
             )
-        chosen[domain] = sorted(shared, key=lambda name: _draw(name, seed))[:count]
+        chosen[domain] = sorted(shared, key=lambda name: draw(name, seed))[:count]
     unanswered = collections.Counter(
         teacher
         for teacher, review_id in failed
@@ -216,7 +211,8 @@ def _choose(
     return teachers, chosen, unanswered
 
 
-def _draw(review_id: str, seed: int) -> bytes:
+def draw(review_id: str, seed: int) -> bytes:
+    """Returns what reviews are sorted by to draw the first ones."""
     return hashlib.sha256(f"{seed}\0{review_id}".encode("utf-8", "replace")).digest()
 
 
@@ -246,41 +242,32 @@ def _answers(
     return found
 
 
-def interface(letters: Iterable[str]) -> str:
+def interface(letters: Iterable[str], annotators: Sequence[str] = ()) -> str:
     """Returns Label Studio's labelling interface for analyses under these letters."""
     lines = [
         "<View>",
-        f'  <Header size="5" value={quoteattr(LEVELS_NOTE)}/>',
-        '  <Labels name="passage" toName="review"><Label value="Passage that matters"/></Labels>',
+        *label_studio.assignment_header(annotators),
+        label_studio.header(LEVELS_NOTE),
+        f'  <Labels name="{PASSAGE}" toName="review">',
+        '    <Label value="Passage that matters"/>',
+        "  </Labels>",
         '  <Text name="review" value="$review" granularity="word"/>',
     ]
     for letter in letters:
-        lines.append(f'  <Header size="3" value="Analysis {letter.upper()}"/>')
+        lines.append(label_studio.header(f"Analysis {letter.upper()}", size=3))
         lines.append(f'  <Text name="analysis_{letter}" value="$analysis_{letter}"/>')
+        # Nobody scores before a passage is marked: there is nothing to click on.
+        lines.append(f'  <View visibleWhen="region-selected" whenTagName="{PASSAGE}">')
         for criterion in CRITERIA:
             points = "; ".join(f"{n}: {criterion.points[n]}" for n in (2, 1, 0))
-            lines.append(f'  <Header size="5" value={quoteattr(f"{criterion.title} ({points})")}/>')
+            lines.append(label_studio.header(f"{criterion.title} ({points})"))
+            message = quoteattr(f"{criterion.title.split(',')[0]} of {letter.upper()}")
             lines.append(
                 f'  <Choices name="{criterion.name}_{letter}" toName="analysis_{letter}" '
                 'choice="single-radio" showInline="true" required="true" '
-                f'requiredMessage="{criterion.title.split(",")[0]} of {letter.upper()}">'
+                f"requiredMessage={message}>"
             )
             lines.append("".join(f'    <Choice value="{n}"/>' for n in (0, 1, 2)))
             lines.append("  </Choices>")
+        lines.append("  </View>")
     return "\n".join([*lines, "</View>"]) + "\n"
-
-
-def load_key(path: Path) -> dict[str, dict[str, str]]:
-    """Reads who stands behind each letter of each task.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: It is no key.
-    """
-    try:
-        key = json.loads(files.require_file(path).read_text("utf-8"))["tasks"]
-        return {str(task): dict(letters) for task, letters in key.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError(
-            f"{path} is no key; name the ….key.json that `fsa humaneval export` wrote"
-        ) from None

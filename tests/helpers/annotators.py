@@ -1,25 +1,36 @@
-"""Annotations as Label Studio exports them."""
+"""Annotators of constructed tasks, and what Label Studio exports of them."""
 
 import json
 
-from generation.evaluation import annotations, human
+from generation.people import label_studio
+from generation.people.judgements import NAMES
+
+
+def letters_of(tasks):
+    """Who stands behind each letter of each task."""
+    return label_studio.load_key(label_studio.Paths(tasks).key, "test")["tasks"]
 
 
 def annotate(tasks, score, annotators=(1, 2)):
     """Returns the tasks as Label Studio exports them; ``score`` decides each score."""
     rows = json.loads(tasks.read_text())
-    key = human.load_key(human.Paths(tasks).key)
+    key = letters_of(tasks)
     for number, row in enumerate(rows, 1):
         row |= {"id": number, "annotations": []}
         letters = key[row["data"]["task"]].items()
         for who in annotators:
-            result = [
+            result = [passage(row["data"]["review"])] + [
                 choice(f"{name}_{letter}", f"analysis_{letter}", score(teacher, name, who))
                 for letter, teacher in letters
-                for name in annotations.NAMES
+                for name in NAMES
             ]
             row["annotations"].append({"completed_by": who, "result": result})
     return rows
+
+
+def passage(review):
+    value = {"start": 0, "end": 3, "text": review[:3], "labels": ["Passage that matters"]}
+    return {"from_name": "passage", "to_name": "review", "type": "labels", "value": value}
 
 
 def choice(name, to, score):
@@ -44,5 +55,6 @@ def numbered(tasks, annotators=(1, 2)):
 
 def rescore(annotation, score):
     for result in annotation["result"]:
-        result["value"]["choices"] = [str(score)]
+        if result["type"] == "choices":
+            result["value"]["choices"] = [str(score)]
     return annotation

@@ -1,0 +1,1 @@
+"""What people judge and annotate in Label Studio."""
