@@ -25,6 +25,7 @@ _COMMANDS = {
     "corpus": ("generation.commands", "corpus", "Build or import the corpus (TFRecords)."),
     "evaluate": ("generation.commands", "evaluate", "Let an LLM do a benchmark task in context."),
     "humaneval": ("generation.commands", "humaneval", "Let people judge teachers (Label Studio)."),
+    "annotate": ("generation.commands", "annotate", "Let people annotate new benchmark data."),
     "benchmark": (
         "fsa_jax.cli.benchmark",
         "benchmark",

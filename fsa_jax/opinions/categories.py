@@ -6,22 +6,19 @@ of one of 22 entities and one of nine attributes.
 
 from fsa_jax.opinions.sentences import category_words
 
-RESTAURANT = frozenset(
-    category_words(category)
-    for category in (
-        "AMBIENCE#GENERAL",
-        "DRINKS#PRICES",
-        "DRINKS#QUALITY",
-        "DRINKS#STYLE_OPTIONS",
-        "FOOD#PRICES",
-        "FOOD#QUALITY",
-        "FOOD#STYLE_OPTIONS",
-        "LOCATION#GENERAL",
-        "RESTAURANT#GENERAL",
-        "RESTAURANT#MISCELLANEOUS",
-        "RESTAURANT#PRICES",
-        "SERVICE#GENERAL",
-    )
+RESTAURANT_NAMES = (
+    "AMBIENCE#GENERAL",
+    "DRINKS#PRICES",
+    "DRINKS#QUALITY",
+    "DRINKS#STYLE_OPTIONS",
+    "FOOD#PRICES",
+    "FOOD#QUALITY",
+    "FOOD#STYLE_OPTIONS",
+    "LOCATION#GENERAL",
+    "RESTAURANT#GENERAL",
+    "RESTAURANT#MISCELLANEOUS",
+    "RESTAURANT#PRICES",
+    "SERVICE#GENERAL",
 )
 LAPTOP_ENTITIES = (
     "LAPTOP",
@@ -58,9 +55,14 @@ LAPTOP_ATTRIBUTES = (
     "CONNECTIVITY",
     "MISCELLANEOUS",
 )
-LAPTOP = frozenset(
-    category_words(f"{entity}#{attribute}")
-    for entity in LAPTOP_ENTITIES
-    for attribute in LAPTOP_ATTRIBUTES
-)
-SPACES = {"restaurant": RESTAURANT, "laptop": LAPTOP}
+# As files write them.
+NAMES = {
+    "restaurant": RESTAURANT_NAMES,
+    "laptop": tuple(
+        f"{entity}#{attribute}" for entity in LAPTOP_ENTITIES for attribute in LAPTOP_ATTRIBUTES
+    ),
+}
+# As words.
+SPACES = {domain: frozenset(map(category_words, names)) for domain, names in NAMES.items()}
+RESTAURANT = SPACES["restaurant"]
+LAPTOP = SPACES["laptop"]

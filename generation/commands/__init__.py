@@ -3,9 +3,10 @@
 Each parses, calls the library and prints; heavy imports stay inside the functions.
 """
 
+from generation.commands.annotating import annotate
 from generation.commands.corpora import corpus
 from generation.commands.dumps import reviews
 from generation.commands.judging import humaneval
 from generation.commands.teaching import evaluate, generate, sample
 
-__all__ = ["corpus", "evaluate", "generate", "humaneval", "reviews", "sample"]
+__all__ = ["annotate", "corpus", "evaluate", "generate", "humaneval", "reviews", "sample"]

@@ -11,7 +11,6 @@ annotation without one does not count.
 
 import collections
 import dataclasses
-import hashlib
 import random
 import string
 from collections.abc import Iterable, Iterator, Sequence
@@ -202,18 +201,13 @@ def _choose(
                 f"teacher ({', '.join(teachers)}); lower --count, or let the teachers answer the "
                 "same reviews"
             )
-        chosen[domain] = sorted(shared, key=lambda name: draw(name, seed))[:count]
+        chosen[domain] = sorted(shared, key=lambda name: label_studio.draw(name, seed))[:count]
     unanswered = collections.Counter(
         teacher
         for teacher, review_id in failed
         if not any(review_id in by_teacher[teacher] for by_teacher in answered.values())
     )
     return teachers, chosen, unanswered
-
-
-def draw(review_id: str, seed: int) -> bytes:
-    """Returns what reviews are sorted by to draw the first ones."""
-    return hashlib.sha256(f"{seed}\0{review_id}".encode("utf-8", "replace")).digest()
 
 
 def _answers(

@@ -13,6 +13,7 @@ and of no other.
 import collections
 import dataclasses
 import datetime
+import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Sequence
@@ -40,6 +41,11 @@ class Paths:
     def key(self) -> Path:
         """What annotators must not know."""
         return self.tasks.with_suffix(".key.json")
+
+
+def draw(name: str, seed: int) -> bytes:
+    """Returns what names are sorted by, so that the first ones are a draw."""
+    return hashlib.sha256(f"{seed}\0{name}".encode("utf-8", "replace")).digest()
 
 
 def assign(count: int, annotators: Sequence[str]) -> list[dict[str, str]]:

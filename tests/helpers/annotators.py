@@ -2,6 +2,7 @@
 
 import json
 
+from fsa_jax.opinions.readers import fsa_json
 from generation.people import label_studio
 from generation.people.judgements import NAMES
 
@@ -58,3 +59,51 @@ def rescore(annotation, score):
         if result["type"] == "choices":
             result["value"]["choices"] = [str(score)]
     return annotation
+
+
+def region(name, text, span, label, category=None, polarity=None):
+    """Returns the results of a marked passage, with what was chosen for it."""
+    start, end = span
+    value = {"start": start, "end": end, "text": text[start:end]}
+    control = "target" if label in ("Target", "NULL") else "words"
+    about = {"id": name, "to_name": "text"}
+    found = [about | {"from_name": control, "type": "labels", "value": value | {"labels": [label]}}]
+    if category is not None:
+        chosen = value | {"taxonomy": [category.split("#")]}
+        found.append(about | {"from_name": "category", "type": "taxonomy", "value": chosen})
+    if polarity is not None:
+        chosen = value | {"choices": [polarity]}
+        found.append(about | {"from_name": "polarity", "type": "choices", "value": chosen})
+    return found
+
+
+def link(one, other):
+    return {"from_id": one, "to_id": other, "type": "relation", "direction": "right", "labels": []}
+
+
+def marked(*sentences):
+    """Returns the results of an annotator who marks the opinions of sentences, a line each."""
+    text = "\n".join(sentence.text for sentence in sentences)
+    found, start = [], 0
+    for item in fsa_json.to_items(sentences):
+        for aspect in item["aspects"]:
+            name, labels = f"r{len(found)}", (aspect["category"], aspect["polarity"])
+            span = (aspect["from"], aspect["to"]) if aspect["target"] else (0, 1)
+            label = "Target" if aspect["target"] else "NULL"
+            found += region(name, text, (start + span[0], start + span[1]), label, *labels)
+            for number, words in enumerate(aspect["opinion_words"]):
+                span = start + words["from"], start + words["to"]
+                found += region(f"{name}w{number}", text, span, "Opinion words")
+                found.append(link(f"{name}w{number}", name))
+        start += len(item["sentence"]) + 1
+    return found
+
+
+def reviewed(name, text, *results, domain="restaurant", annotators=(1, 2)):
+    """Returns a review as exported, with the results of each annotator."""
+    data = {"task": name, "domain": domain, "text": text}
+    given = zip(annotators, results, strict=False)
+    return {
+        "data": data,
+        "annotations": [{"completed_by": who, "result": result} for who, result in given],
+    }

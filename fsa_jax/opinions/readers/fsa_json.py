@@ -5,6 +5,7 @@ Offsets come as strings, as integers or not at all; an implicit target is null o
 ``opinion_words`` is absent (not annotated), a string, null, or a list of ``{from, to, opinion}``.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from fsa_jax.opinions.readers.source import json_items, name_of
@@ -41,6 +42,36 @@ def read(text: str, log: Log) -> list[Sentence]:
     found = [_sentence(item, line, log) for line, item in json_items(text)]
     sentences = [sentence for sentence in found if sentence is not None]
     return mark_implicit(sentences, annotated='"opinion_words"' in text)
+
+
+def to_items(sentences: Iterable[Sentence]) -> list[dict[str, Any]]:
+    """Returns sentences as the items of such a file, opinion words annotated."""
+    return [
+        {"ID": each.id, "sentence": each.text, "aspects": _aspects(each.opinions)}
+        for each in sentences
+    ]
+
+
+def _aspects(opinions: Iterable[Opinion]) -> list[dict[str, Any]]:
+    """One aspect for the opinions that differ in their opinion words alone."""
+    aspects: dict[Any, dict[str, Any]] = {}
+    for opinion in opinions:
+        aspect = {
+            "from": opinion.start,
+            "to": opinion.end,
+            "target": opinion.target,
+            "category": opinion.category,
+            "polarity": opinion.polarity,
+        }
+        words = {
+            "from": opinion.opinion_start,
+            "to": opinion.opinion_end,
+            "opinion": opinion.opinion,
+        }
+        known = aspects.setdefault(tuple(aspect.values()), aspect | {"opinion_words": []})
+        if opinion.opinion is not None:
+            known["opinion_words"].append(words)
+    return list(aspects.values())
 
 
 def _sentence(item: Any, line: int, log: Log) -> Sentence | None:

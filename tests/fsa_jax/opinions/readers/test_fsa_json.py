@@ -1,10 +1,13 @@
 """The quirks of the FSA JSON files: which are repaired, which are faults."""
 
+import dataclasses
+import json
+
 import pytest
 from reader_files import FILES, WINE, fsa, write
 
-from fsa_jax.opinions.readers import load_file, read_file
-from fsa_jax.opinions.sentences import Effect, Labels, Opinion
+from fsa_jax.opinions.readers import fsa_json, load_file, read_file
+from fsa_jax.opinions.sentences import Effect, Labels, Opinion, Sentence
 
 
 @pytest.mark.parametrize(
@@ -103,3 +106,20 @@ WHOLE = '<Opinions><Opinion category="FOOD#QUALITY" polarity="positive"/></Opini
 
 
 SENTENCE = '<sentences><sentence id="7:0"><text>The soup .</text></sentence></sentences>'
+
+
+def test_what_is_written_is_read_as_it_was(tmp_path):
+    text = "Good, great soup and service !"
+    soup = Opinion("soup", 12, 16, "FOOD#QUALITY", "positive")
+    good = dataclasses.replace(soup, opinion="Good", opinion_start=0, opinion_end=4)
+    great = dataclasses.replace(soup, opinion="great", opinion_start=6, opinion_end=11)
+    place = Opinion(category="RESTAURANT#GENERAL", polarity="neutral")
+    sentences = [
+        Sentence("a", text, (good, great), implicit=False),
+        Sentence("b", text, (good, place), implicit=True),
+    ]
+    items = fsa_json.to_items(sentences)
+    assert [len(item["aspects"]) for item in items] == [1, 2]
+    path = tmp_path / "file"
+    path.write_text(json.dumps(items))
+    assert read_file(path) == (sentences, [])
