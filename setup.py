@@ -69,6 +69,7 @@ setup(
         "safetensors>=0.6",
         "scipy>=1.14",
         "sentencepiece>=0.2.1",
+        "sentencex>=1.0",
         "seqio>=0.0.20",
         "tensorboard>=2.20",  # clu imports it without asking for it
         "tensorflow>=2.20",
@@ -96,6 +97,7 @@ setup(
             "hypothesis>=6.140",
             "krippendorff>=0.8",
             "mypy>=1.18",
+            "pandas>=2.3",
             "pytest>=8.4",
             "pytest-xdist>=3.8",
             "ruff>=0.14",

@@ -18,7 +18,7 @@ import seqio
 
 from fsa_jax.opinions.data_sets import DATA_SETS, PERCENTAGES, SEEDS, DataSet, sentences_of
 from fsa_jax.opinions.questions import Question, about_sentence
-from fsa_jax.opinions.scoring.rows import make_metric, make_postprocess
+from fsa_jax.opinions.scoring.rows import OpinionF1, make_postprocess
 from fsa_jax.opinions.sentences import Sentence
 from fsa_jax.opinions.units import Kind, linearize
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
@@ -102,7 +102,7 @@ def add_task(
         preprocessors=preprocessors(),
         output_features=OUTPUT_FEATURES,
         postprocess_fn=make_postprocess(name, kind),
-        metric_fns=[make_metric(kind)],
+        metric_fns=[OpinionF1(kind)],
     )
 
 

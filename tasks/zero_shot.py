@@ -28,6 +28,7 @@ import seqio
 from fsa_jax.opinions.data_sets import DATA_SETS, sentences_of
 from fsa_jax.opinions.questions import CLASSIFICATIONS, Question, data_set_of, questions
 from fsa_jax.opinions.scoring.rows import Row, explain, match
+from fsa_jax.opinions.sentences import Sentence
 from fsa_jax.opinions.units import Kind
 from tasks.extraction import question_features
 from tasks.features import OUTPUT_FEATURES, Rows, RowsSource, preprocessors
@@ -113,11 +114,29 @@ class Accuracy:
     Args:
         task: Name of the task.
         kind: What the gold units hold.
+        labels: What may be answered.
+        newlines: Whether the question stands in lines; in one of its own if not.
+
+    Attributes:
+        kind: What is asked for: the polarity of given fields.
+        labels: What may be answered.
     """
 
-    def __init__(self, task: str, kind: Kind):
-        self._task = task
-        self._kind = kind
+    def __init__(self, task: str, kind: Kind, labels: Sequence[str], newlines: bool = True):
+        self._task, self._newlines = task, newlines
+        self.kind = dataclasses.replace(kind, is_classified=True)
+        self.labels = tuple(labels)
+
+    def prompt(self, text: str, given: str) -> str:
+        """Writes the question for somebody's own sentence, as a student reads it.
+
+        Args:
+            text: The sentence.
+            given: The target or category whose polarity is asked for.
+        """
+        (field,) = self.kind.fields
+        question = Question("", Sentence("", text), (), False, {field: given})
+        return prompt(question) if self._newlines else without_newlines(prompt(question))
 
     def __call__(self, targets: Sequence[Target], scores: Sequence[float]) -> dict[str, float]:
         """Returns the accuracy in percent, on all and on the sub-sets.
@@ -147,17 +166,17 @@ class Accuracy:
         word = answer["label_words"][answer["chosen_index"]]
         gold = answer["gold"]
         parsed = [unit | {"polarity": word} for unit in gold]
-        matches = match(parsed, gold, self._kind)
+        matches = match(parsed, gold, self.kind)
         flags = {key: None if answer[key] < 0 else bool(answer[key]) for key in _SUBSETS}
         return {
             "id": answer["id"],
             "task": self._task,
-            "kind": dataclasses.replace(self._kind, is_classified=True).row_name,
+            "kind": self.kind.row_name,
             "raw": word,
             "parsed": parsed,
             "gold": gold,
             "matches": matches,
-            "reason": explain(parsed, [], gold, matches, self._kind),
+            "reason": explain(parsed, [], gold, matches, self.kind),
             "text": answer["text"],
             **flags,
             "label_scores": answer["label_scores"],
@@ -183,5 +202,5 @@ def register() -> None:
                 preprocessors=preprocessors(),
                 output_features=OUTPUT_FEATURES,
                 postprocess_fn=postprocess,
-                metric_fns=[Accuracy(f"{name}{suffix}", data_set.kind)],
+                metric_fns=[Accuracy(f"{name}{suffix}", data_set.kind, asked.labels, not suffix)],
             )

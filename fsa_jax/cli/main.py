@@ -32,7 +32,8 @@ _COMMANDS = {
         "Convert, validate and count benchmark files.",
     ),
     "score": ("fsa_jax.cli.benchmark", "score", "Score prediction files."),
-    "predict": ("fsa_jax.cli.students", "predict", "Let a student answer your own text."),
+    "predict": ("fsa_jax.cli.predict", "predict", "Let a student answer your own text."),
+    "calibrate": ("fsa_jax.cli.predict", "calibrate", "Make a student's confidence honest."),
     "export": ("fsa_jax.cli.students", "export", "Export a student to Hugging Face."),
     "report": ("fsa_jax.cli.students", "report", "Draw runs and scores as one HTML page."),
     "experiment": (

@@ -1,6 +1,5 @@
-"""The commands ``fsa predict``, ``fsa export`` and ``fsa report``."""
+"""The commands ``fsa export`` and ``fsa report``."""
 
-import json
 import pathlib
 from typing import Annotated
 
@@ -20,39 +19,6 @@ _Step = Annotated[
 _Module = Annotated[str, typer.Option(help="Module that registers the task.")]
 
 
-def predict(
-    inputs: Annotated[str, typer.Argument(help="Text file, one text a line; - for stdin.")],
-    checkpoint: _Checkpoint,
-    output: Annotated[
-        str | None, typer.Option("--output", help="JSONL to write; default: print.")
-    ] = None,
-    task: _Task = None,
-    step: _Step = None,
-    module: _Module = "tasks",
-    max_length: Annotated[int, typer.Option(help="Tokens of an answer at most, as in HF.")] = 100,
-    batch_size: Annotated[int, typer.Option(help="Texts decoded at once.")] = 64,
-) -> None:
-    """Let a student answer your own text: an answer for each line, numbered, in order."""
-    from fsa_jax.decoding.search import DecodingConfig
-    from fsa_jax.runtime import process
-    from fsa_jax.runtime.row_files import write_jsonl
-    from fsa_jax.student.load import load
-    from fsa_jax.student.predict import open_place, predict_lines, read_lines
-
-    # What can be refused is refused before the student is loaded.
-    lines = read_lines(inputs)
-    path = open_place(output) if output else None
-    process.set_up()
-    decoding = DecodingConfig(max_length=max_length, batch_size=batch_size)
-    rows = predict_lines(load(checkpoint, task, module=module, step=step), lines, decoding)
-    if path:
-        write_jsonl(path, rows)
-        print(f"{len(rows)} answers → {path}")
-        return
-    for row in rows:
-        print(json.dumps(row, ensure_ascii=False))
-
-
 def export(
     checkpoint: _Checkpoint,
     output_dir: Annotated[pathlib.Path, typer.Option("--output-dir", help="Folder to write.")],
@@ -65,6 +31,9 @@ def export(
     """Export a student to a Hugging Face folder that plain transformers loads."""
     if format != "hf":
         raise ValueError(f"--format={format}: only hf is known")
+    from fsa_jax.runtime import process
+
+    process.import_quietly("seqio")
     from fsa_jax.student.export import export_hf
     from fsa_jax.student.load import load
 

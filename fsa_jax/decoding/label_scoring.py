@@ -4,6 +4,9 @@ An input is encoded once, also where it comes again with other labels (as SeqIO'
 classification lists them). All its label words share one decoder row, each as a segment of its
 own: they do not see one another, and all see the whole input. Relative positions are differences,
 so a label's score does not depend on its place in the row.
+
+An output that was decoded is scored in the same way, as the only label of its input, and token by
+token: how sure a student was of each part of what it wrote.
 """
 
 import functools
@@ -19,6 +22,8 @@ from fsa_jax.model import network, partitioning, seeds_axis
 
 _WIDTH_STEP = 16  # source widths and label rows are multiples: few shapes to compile
 _LABEL_STEP = 4
+_SHORTEST_OUTPUT = 8  # outputs grow by powers of two from here
+_POSITIONS = 2048  # whose logits are held at once when outputs are scored
 
 Words = Sequence[Sequence[int]]  # the label words of an example, as token ids
 
@@ -123,12 +128,53 @@ def _score_distinct(
     return found
 
 
+def score_tokens(
+    params: Any,
+    config: network.T5Config,
+    inputs: Sequence[np.ndarray],
+    outputs: Sequence[np.ndarray],
+) -> list[np.ndarray]:
+    """Scores the tokens of outputs.
+
+    Args:
+        params: See ``score_labels``.
+        config: See ``score_labels``.
+        inputs: See ``score_labels``.
+        outputs: For each example the token ids of an output, maybe none.
+
+    Returns:
+        For each example the log-probability of each token of its output, given the input and the
+        tokens before, float32.
+    """
+    params, config = jax.tree.map(jnp.asarray, params), config.without_dropout()
+    mesh = partitioning.mesh_of(params)
+    scores: list[np.ndarray] = [np.zeros(0, np.float32)] * len(inputs)
+    by_length: dict[int, list[int]] = {}
+    for i, output in enumerate(outputs):
+        if len(output):
+            length = _SHORTEST_OUTPUT
+            while length < len(output):
+                length *= 2
+            by_length.setdefault(length, []).append(i)
+    for length, members in sorted(by_length.items()):
+        members.sort(key=lambda i: len(inputs[i]))
+        count = max(1, _POSITIONS // length) * (1 if mesh is None else mesh.shape["data"])
+        for start in range(0, len(members), count):
+            chosen = members[start : start + count]
+            words = [[outputs[i].tolist()] for i in chosen]
+            rows = _rows([inputs[i] for i in chosen], words, count, length)
+            found = np.asarray(_score_rows(params, rows, config, mesh))
+            for i, row in zip(chosen, found, strict=False):
+                scores[i] = row[: len(outputs[i])]
+    return scores
+
+
 def _rows(
-    inputs: Sequence[np.ndarray], labels: Sequence[Words], batch_size: int
+    inputs: Sequence[np.ndarray], labels: Sequence[Words], batch_size: int, length: int = 0
 ) -> tuple[np.ndarray, ...]:
     """Pads to sources (B, S) and decoder inputs, targets and segments (B, U)."""
     width = _round_up(max(map(len, inputs)), _WIDTH_STEP)
-    length = _round_up(max(sum(map(len, words)) for words in labels), _LABEL_STEP)
+    length = length or _round_up(max(sum(map(len, words)) for words in labels), _LABEL_STEP)
     sources = np.zeros((batch_size, width), np.int32)
     shifted, targets, segments = np.zeros((3, batch_size, length), np.int32)
     for row, (tokens, words) in enumerate(zip(inputs, labels, strict=True)):
@@ -169,17 +215,39 @@ def _score_one(
     count: int,
     mesh: Mesh | None,
 ) -> jax.Array:
+    likelihood, segments = _likelihood(params, rows, config, mesh)
+    of_label = segments[:, :, None] == jnp.arange(1, count + 1)
+    scores = jnp.einsum("bu,bul->bl", likelihood, of_label.astype(jnp.float32))
+    everywhere: jax.Array = partitioning.whole(scores, mesh)
+    return everywhere
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _score_rows(
+    params: network.Params,
+    rows: tuple[np.ndarray, ...],
+    config: network.T5Config,
+    mesh: Mesh | None,
+) -> jax.Array:
+    """Log-probabilities (B, U) of the positions."""
+    everywhere: jax.Array = partitioning.whole(_likelihood(params, rows, config, mesh)[0], mesh)
+    return everywhere
+
+
+def _likelihood(
+    params: network.Params,
+    rows: tuple[Any, ...],
+    config: network.T5Config,
+    mesh: Mesh | None,
+) -> tuple[jax.Array, jax.Array]:
+    """Log-probabilities (B, U) of the targets, and the segments (B, U) that they stand in."""
     sources, shifted, targets, segments = partitioning.spread_rows(rows, mesh)
     hidden: Any = network.T5(config).apply(
         {"params": params}, sources, shifted, segments, method=_label_states
     )
     logits = network.logits(params, hidden, config)
     chosen = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
-    likelihood = chosen - jax.nn.logsumexp(logits, axis=-1)
-    of_label = segments[:, :, None] == jnp.arange(1, count + 1)
-    scores = jnp.einsum("bu,bul->bl", likelihood, of_label.astype(jnp.float32))
-    everywhere: jax.Array = partitioning.whole(scores, mesh)
-    return everywhere
+    return chosen - jax.nn.logsumexp(logits, axis=-1), segments
 
 
 def _label_states(

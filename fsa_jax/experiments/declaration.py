@@ -22,6 +22,7 @@ from typing import Any
 import yaml
 
 from fsa_jax.experiments import known
+from fsa_jax.runtime.files import near
 
 PRETRAINING = ("none", "distill", "dapt", "rating_prediction", "general_distillation")
 PROMPTS = ("anl", "rw", "anl_rw", "anl_without_reasoning", "anl_without_labels")
@@ -162,7 +163,7 @@ def load(name: str, sizes: Iterable[str]) -> Experiment:
     path = Path(name) if name.endswith((".yaml", ".yml")) else files.get(name)
     if path is None or not path.is_file():
         raise FileNotFoundError(
-            f"no experiment {name!r}{known.near(name, files)}: it is one of {', '.join(files)}, or "
+            f"no experiment {name!r}{near(name, files)}: it is one of {', '.join(files)}, or "
             "the path of a .yaml file"
         )
     try:
@@ -296,7 +297,7 @@ def _check_keys(place: str, found: Any, wanted: Iterable[str]) -> None:
         raise ValueError(f"{place} is {found!r}: fields with values are expected")
     for key in found:
         if key not in wanted:
-            raise ValueError(f"{place} has an unknown field {key!r}{known.near(str(key), wanted)}")
+            raise ValueError(f"{place} has an unknown field {key!r}{near(str(key), wanted)}")
 
 
 def _check_one(what: str, value: Any, wanted: Iterable[Any]) -> None:
@@ -304,7 +305,7 @@ def _check_one(what: str, value: Any, wanted: Iterable[Any]) -> None:
     if value not in wanted:
         names = [str(x) for x in wanted]
         shown = "" if len(names) > 12 else f"; it is one of {', '.join(names)}"
-        raise ValueError(f"unknown {what} {value!r}{known.near(str(value), names)}{shown}")
+        raise ValueError(f"unknown {what} {value!r}{near(str(value), names)}{shown}")
 
 
 def _check_kinds(field: str, found: Mapping[str, Any]) -> None:

@@ -3,28 +3,21 @@
 Told without SeqIO, so that a declaration is checked at once.
 """
 
-import difflib
 import os
 import re
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from fsa_jax.opinions import corpus
 from fsa_jax.opinions.corpus import SIZES, TEACHERS, size_name
 from fsa_jax.opinions.data_sets import DATA_SETS, PERCENTAGES, SEEDS
+from fsa_jax.runtime.files import near
 
 __all__ = ["PERCENTAGES", "SCHEMES", "SEEDS"]
 SCHEMES = ("R12421", "R11111", "R00100")
 _COUNT = re.compile(r"(\d+)([km]?)")
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _ZERO_SHOT = {"tsa": "tsc", "asa": "asc"}
-
-
-def near(name: str, wanted: Iterable[str]) -> str:
-    """Returns ``; did you mean …?`` with the names that come near, or nothing."""
-    found = difflib.get_close_matches(name, [str(x) for x in wanted], n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def data_root() -> Path | None:

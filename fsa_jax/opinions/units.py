@@ -18,7 +18,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 from fsa_jax.opinions.sentences import POLARITIES, Sentence, category_words
-from fsa_jax.opinions.spans import LOST, UNKNOWN, canonical, locate
+from fsa_jax.opinions.spans import LOST, UNKNOWN, Span, canonical, locate
 
 Unit = dict[str, Any]
 IMPLICIT = "NULL"
@@ -140,23 +140,35 @@ def parse(output: str, kind: Kind, text: str) -> tuple[list[Unit], list[str]]:
         The units in the order of the output, targets as the sentence writes them and with their
         offsets (``None`` where the sentence does not hold them), and the parts that are no unit.
     """
-    units: list[Unit] = []
+    placed, junk = parse_places(output, kind, text)
+    return [unit for unit, _ in placed], junk
+
+
+def parse_places(output: str, kind: Kind, text: str) -> tuple[list[tuple[Unit, Span]], list[str]]:
+    """Reads a model's text as ``parse`` does, and says where in it each unit is written.
+
+    Returns:
+        The units, each with its offsets in ``canonical(output)``, from its first field to the end
+        of its polarity; and the parts that are no unit.
+    """
+    placed: list[tuple[Unit, Span]] = []
     junk: list[str] = []
     used: dict[str, int] = {}
     output = canonical(output)
     begin = 0
     for anchor in _anchors(kind.polarities).finditer(output):
         body = output[begin : anchor.start()]
-        begin = anchor.end()
-        unit, dropped = _unit(body, kind, text, used)
-        junk.extend(dropped)
+        unit, cut = _unit(body, kind, text, used)
+        junk.extend(_parts(body[:cut]))
         if unit is None:
             junk.append(f"{body.strip()} {anchor.group().strip(' ;')}".strip())
         else:
             unit["polarity"] = anchor.group(1).lower()
-            units.append(unit)
+            blanks = len(body[cut:]) - len(body[cut:].lstrip())
+            placed.append((unit, (begin + cut + blanks, anchor.end(1))))
+        begin = anchor.end()
     junk.extend(_parts(output[begin:]))
-    return units, junk
+    return placed, junk
 
 
 def parse_reference(output: str, kind: Kind, text: str) -> list[tuple[str, ...]]:
@@ -189,13 +201,13 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in text.split(";") if part.strip()]
 
 
-def _unit(body: str, kind: Kind, text: str, used: dict[str, int]) -> tuple[Unit | None, list[str]]:
-    """Reads the fields of one unit; the second value holds parts in front that are none of it."""
+def _unit(body: str, kind: Kind, text: str, used: dict[str, int]) -> tuple[Unit | None, int]:
+    """Reads the fields of one unit; the parts in front of the second value are none of it."""
     for cut in _cuts(body):
         for unit in _readings(body[cut:], kind, text, used):
-            return unit, _parts(body[:cut])
+            return unit, cut
     last = body.rfind(";") + 1
-    return _fallback(body[last:], kind, text, used), _parts(body[:last])
+    return _fallback(body[last:], kind, text, used), last
 
 
 def _cuts(body: str) -> Iterator[int]:

@@ -6,6 +6,7 @@ where ``etils`` is installed, as JAX has it.
 """
 
 import contextlib
+import difflib
 import errno
 import hashlib
 import json
@@ -13,7 +14,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,6 +46,12 @@ def sized(count: int) -> str:
             break
         value, unit = value / 1024, larger
     return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def near(name: str, wanted: Iterable[str]) -> str:
+    """Returns ``; did you mean …?`` with the names that come near, or nothing."""
+    found = difflib.get_close_matches(name, [str(x) for x in wanted], n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def refuse_existing(path: Path, overwrite: bool) -> None:

@@ -45,7 +45,8 @@ class Student:
         return self.task.output_features["targets"].vocabulary
 
 
-def _to_stderr(line: str) -> None:
+def to_stderr(line: str) -> None:
+    """Prints a line where it does not mix with answers."""
     print(line, file=sys.stderr)
 
 
@@ -56,7 +57,7 @@ def load(
     module: str | None = None,
     model: T5Config | None = None,
     step: int | None = None,
-    say: Callable[[str], object] = _to_stderr,
+    say: Callable[[str], object] = to_stderr,
 ) -> Student:
     """Reads a student from a run directory, one of its checkpoints, or a Hugging Face folder.
 
@@ -93,6 +94,26 @@ def load(
     params, found = restore.load_params(checkpoint, config, abstract, say, step)
     say(f"restored: weights of {found}")
     return Student(params, config, provider, facts, at)
+
+
+def identity(checkpoint: str, step: int | None = None) -> list[tuple[str, int, float]]:
+    """Tells one student from another, without reading it: its files, their sizes and times.
+
+    What lies beside the checkpoint in its run and says how to read it (its calibration) counts.
+
+    Args:
+        checkpoint: As in ``load``.
+        step: As in ``load``.
+
+    Raises:
+        FileNotFoundError: There is no student.
+    """
+    folder = absolute(checkpoint)
+    if not restore.is_huggingface(folder):
+        folder = find_checkpoint(checkpoint, step)[0]
+    beside = run_of(checkpoint).path.glob("*.json")
+    files = [(str(file), file.stat()) for file in sorted({*folder.iterdir(), *beside})]
+    return [(name, int(stat.length), float(stat.mtime)) for name, stat in files]
 
 
 def _own_task(checkpoint: str, name: str) -> seqio.Task | seqio.Mixture:

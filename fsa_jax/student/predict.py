@@ -1,115 +1,286 @@
-"""A finished student answers own text."""
+"""A finished student answers own text: opinions with their places and confidence, or plain text.
 
-import os
-import sys
-from collections.abc import Sequence
+What is asked for is told by the student's task, through SeqIO alone. A metric of the task says what
+an answer holds (``kind``, a ``units.Kind``), and where the polarity of a given target or category
+is asked for, also what may be answered (``labels``) and how to ask (``prompt``). A task with other
+metrics has its own postprocessor read the answer; one without metrics, such as an analysis or a
+rewriting, answers in plain text.
+
+**Confidence.** The student writes an opinion token by token; the product of the probabilities that
+it gave to the opinion's own tokens, from the first field to the polarity, is its confidence. Given
+a target, it is the share of the label among all labels. Students are too sure of themselves, so a
+run that was calibrated (``student/calibration.py``) gives the share of such opinions that were
+right on its development split instead.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import sentencex
 import seqio
-from etils import epath
 
-from fsa_jax.decoding import slots
+from fsa_jax.decoding import label_scoring, slots
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.runtime.run_directory import absolute
+from fsa_jax.opinions import analyses
+from fsa_jax.opinions.spans import Span, canonical
+from fsa_jax.opinions.units import Kind, Unit, parse_places, settle_fields
 from fsa_jax.student.load import Student
 
+Answer = dict[str, Any]
+_DIGITS = 4  # of a confidence
+_OFFSETS = ("start", "end", "opinion_start", "opinion_end")
 
-def predict(
-    student: Student, texts: Sequence[str], decoding: DecodingConfig
-) -> list[dict[str, Any]]:
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What a task's answers are.
+
+    Attributes:
+        kind: What an opinion holds; None where the answer is no list of opinions.
+        labels: What may be answered about a given target or category; empty where nothing is given.
+        prompt: Writes the question about a given target or category of a text.
+        reads: The task whose own postprocessor reads answers; None where nothing does.
+    """
+
+    kind: Kind | None = None
+    labels: tuple[str, ...] = ()
+    prompt: Callable[[str, str], str] | None = None
+    reads: seqio.Task | None = None
+
+    @property
+    def name(self) -> str:
+        """What people read: tsa, asa, quad, tsc, asc, text, or the name of a task."""
+        if self.kind is not None:
+            return self.kind.row_name
+        return "text" if self.reads is None else str(self.reads.name)
+
+
+def form_of(task: seqio.Task) -> Form:
+    """Tells what a task's answers are."""
+    metrics = [*task.predict_metric_fns, *task.score_metric_fns]
+    for metric in metrics:
+        if hasattr(metric, "prompt"):
+            return Form(metric.kind, tuple(metric.labels), metric.prompt)
+        if hasattr(metric, "kind"):
+            return Form(metric.kind)
+    return Form(reads=task if task.predict_metric_fns else None)
+
+
+def forms_of(provider: seqio.Task | seqio.Mixture) -> dict[str, Form]:
+    """The different forms of a task's or a mixture's answers, each with the first task of it."""
+    found: dict[str, Form] = {}
+    for task in seqio.get_subtasks(provider):
+        form = form_of(task)
+        if all(form != known for known in found.values()):
+            found[task.name] = form
+    return found
+
+
+class Predictor:
     """Answers texts.
 
     Args:
         student: Who answers.
-        texts: Plain texts, as the task's inputs.
-        decoding: How to decode.
+        decoding: How; greedily by default.
+        calibrate: Turns a confidence into the share of such answers that are right; None leaves it
+            as it is.
 
-    Returns:
-        For each text ``{text, raw, parsed}``: what the student wrote, and what the task's
-        postprocessor reads in it (None where the task has none).
+    Raises:
+        ValueError: The student's mixture has answers of several forms.
     """
-    vocabulary = student.vocabulary
-    inputs = [np.array([*vocabulary.encode(text), vocabulary.eos_id]) for text in texts]
-    outputs = slots.generate(student.params, student.config, inputs, decoding)
-    rows = []
-    for i, (text, tokens) in enumerate(zip(texts, outputs, strict=True)):
-        raw = vocabulary.decode([int(token) for token in tokens])
-        rows.append({"text": text, "raw": raw, "parsed": _parsed(student.task, i, text, raw)})
-    return rows
+
+    def __init__(
+        self,
+        student: Student,
+        decoding: DecodingConfig | None = None,
+        calibrate: Callable[[float], float] | None = None,
+    ):
+        forms = forms_of(student.task)
+        if len(forms) > 1:
+            raise ValueError(
+                f"{student.task.name} asks for several things: choose one of its tasks, "
+                f"{' or '.join(forms)}, as --task"
+            )
+        self.student, self.decoding = student, decoding or DecodingConfig()
+        [self.form] = forms.values()
+        self._calibrate = calibrate or (lambda confidence: confidence)
+
+    def predict(self, texts: Any, given: Sequence[str] | None = None, split: bool = False) -> Any:
+        """Answers texts, each for itself.
+
+        Args:
+            texts: A list of texts, or a pandas Series of them.
+            given: For each text the target or category whose polarity is asked for, where the task
+                is given one.
+            split: Take the texts apart into sentences, as the students of the benchmarks read them,
+                and answer each; offsets are those of the whole text.
+
+        Returns:
+            For each text, in order: ``opinions``, a list of units of the task's fields, with
+            ``start`` and ``end`` where they stand in the text, ``polarity`` and ``confidence``; or
+            ``parsed``, what the task's own postprocessor reads; or, of an analysis, ``analysis``.
+            Beside it ``raw``, what the student wrote (a list of texts where they are split). Blank
+            texts have an empty answer and are not asked about. Of a Series, a DataFrame with its
+            index.
+
+        Raises:
+            ValueError: ``given`` is missing, superfluous, or of another length.
+        """
+        if hasattr(texts, "index") and hasattr(texts, "to_list"):
+            import pandas  # comes with who has a Series
+
+            rows = self.predict(texts.to_list(), given, split)
+            return pandas.DataFrame(rows, index=texts.index)
+        texts = list(texts)
+        self._check_given(texts, given)
+        if not split:
+            return self._whole(texts, given or [""] * len(texts))
+        places = [_sentences(text) for text in texts]
+        flat = [text[a:b] for text, spans in zip(texts, places, strict=True) for a, b in spans]
+        asked = iter(self._whole(flat, [""] * len(flat)))
+        return [self._join([next(asked) for _ in spans], spans) for spans in places]
+
+    def _check_given(self, texts: Sequence[Any], given: Sequence[str] | None) -> None:
+        for number, text in enumerate(texts):
+            if not isinstance(text, str):
+                raise ValueError(f"text {number} is {text!r}, no text")
+        if (given is not None) != bool(self.form.labels):
+            fields = "target or category"
+            raise ValueError(
+                f"{self.form.name} asks for the polarity of a given {fields}: give one a text"
+                if self.form.labels
+                else f"{self.form.name} finds its opinions itself: do not give a {fields}"
+            )
+        if given is not None and len(given) != len(texts):
+            raise ValueError(f"{len(given)} targets or categories for {len(texts)} texts")
+
+    def _whole(self, texts: Sequence[str], given: Sequence[str]) -> list[Answer]:
+        """Answers to texts, empty ones to blank texts."""
+        asked = [i for i, text in enumerate(texts) if text.strip()]
+        pairs = [(texts[i], given[i]) for i in asked]
+        found = self._classify(pairs) if self.form.labels else self._write([t for t, _ in pairs])
+        answers = dict(zip(asked, found, strict=True))
+        return [
+            answers[i] if i in answers else self._read("", text, []) for i, text in enumerate(texts)
+        ]
+
+    def _tokens(self, text: str) -> np.ndarray:
+        vocabulary = self.student.vocabulary
+        return np.array([*vocabulary.encode(text), vocabulary.eos_id])
+
+    def _write(self, texts: Sequence[str]) -> list[Answer]:
+        """What the student writes about texts, read."""
+        student = self.student
+        inputs = [self._tokens(text) for text in texts]
+        outputs = slots.generate(student.params, student.config, inputs, self.decoding)
+        chances: Sequence[np.ndarray] = [np.zeros(0)] * len(outputs)
+        if self.form.kind is not None:
+            chances = label_scoring.score_tokens(student.params, student.config, inputs, outputs)
+        answers = []
+        for text, tokens, own in zip(texts, outputs, chances, strict=True):
+            ids = [int(token) for token in tokens]
+            raw = student.vocabulary.decode(ids)
+            ends = self._ends(ids) if self.form.kind is not None else []
+            answers.append(self._read(raw, text, list(zip(ends, own.tolist(), strict=False))))
+        return answers
+
+    def _ends(self, ids: list[int]) -> list[int]:
+        """How far the text of an output reaches with each of its tokens, in characters."""
+        decode = self.student.vocabulary.decode
+        return [len(canonical(decode(ids[: i + 1]))) for i in range(len(ids))]
+
+    def _read(self, raw: str, text: str, tokens: Sequence[tuple[int, float]]) -> Answer:
+        """Reads an output.
+
+        Args:
+            raw: The output.
+            text: What it is about.
+            tokens: Of each token the end in the output, in characters, and its log-probability.
+        """
+        kind = self.form.kind
+        if kind is None and self.form.reads is not None:
+            return {"parsed": _postprocessed(self.form.reads, text, raw), "raw": raw}
+        if kind is None:
+            found = [dataclasses.asdict(block) for block in analyses.blocks(raw)]
+            return ({"analysis": found} if found else {}) | {"raw": raw}
+        placed, _ = parse_places(raw, kind, text)
+        opinions = [unit | self._confidence(_chance(tokens, place)) for unit, place in placed]
+        return {"opinions": opinions, "raw": raw}
+
+    def _confidence(self, chance: float) -> dict[str, float]:
+        return {"confidence": round(self._calibrate(chance), _DIGITS)}
+
+    def _classify(self, pairs: Sequence[tuple[str, str]]) -> list[Answer]:
+        """The most probable label of each given target or category."""
+        student, form = self.student, self.form
+        if form.prompt is None or form.kind is None:
+            raise ValueError(f"{form.name} does not say how to ask")
+        inputs = [self._tokens(form.prompt(text, given)) for text, given in pairs]
+        words = [self._tokens(label).tolist() for label in form.labels]
+        scores = label_scoring.score_labels(
+            student.params, student.config, inputs, [words] * len(inputs), self.decoding.batch_size
+        )
+        answers = []
+        for (text, given), row in zip(pairs, scores, strict=True):
+            shares = np.exp(row - np.logaddexp.reduce(row))
+            best = int(np.argmax(row))
+            unit: Unit = settle_fields([given], form.kind, text, {})
+            unit["polarity"] = form.labels[best]
+            unit |= self._confidence(float(shares[best]))
+            answers.append({"opinions": [unit], "raw": form.labels[best]})
+        return answers
+
+    def _join(self, answers: Sequence[Answer], places: Sequence[Span]) -> Answer:
+        """The answer to a text from those to its sentences."""
+        joined: Answer = {"raw": [answer["raw"] for answer in answers]}
+        for name in ("opinions", "parsed", "analysis"):
+            if any(name in answer for answer in answers) or (name == "opinions" and self.form.kind):
+                parts = zip(answers, places, strict=True)
+                joined[name] = [
+                    _moved(unit, start)
+                    for answer, (start, _) in parts
+                    for unit in answer.get(name) or ()
+                ]
+        return joined
 
 
-def _parsed(task: seqio.Task | seqio.Mixture, number: int, text: str, raw: str) -> Any:
-    """What the task reads in an answer; its examples are strings of bytes, as SeqIO has them."""
-    if isinstance(task, seqio.Mixture) or not task.predict_metric_fns:
-        return None
-    example: dict[str, Any] = {"id": str(number).encode(), "text": text.encode(), "gold": b"[]"}
+def _sentences(text: str) -> list[Span]:
+    """The places of a text's sentences, without the blanks around them."""
+    spans, start = [], 0
+    for piece in sentencex.segment("en", text):
+        body = piece.strip()
+        if body:
+            begin = start + piece.index(body)
+            spans.append((begin, begin + len(body)))
+        start += len(piece)
+    return spans
+
+
+def _moved(unit: Any, start: int) -> Any:
+    """A unit of a sentence that begins at a place of the whole text."""
+    if not isinstance(unit, Mapping):
+        return unit
+    places = {name: unit[name] + start for name in _OFFSETS if unit.get(name) is not None}
+    return {**unit, **places}
+
+
+def _chance(tokens: Sequence[tuple[int, float]], place: Span) -> float:
+    """The probability of the tokens that write a place of an output."""
+    begin, total = 0, 0.0
+    for end, log_probability in tokens:
+        if begin < place[1] and end > place[0]:
+            total += log_probability
+        begin = end
+    return float(np.exp(total))
+
+
+def _postprocessed(task: seqio.Task, text: str, raw: str) -> Any:
+    """What a task's own postprocessor reads; its examples are strings of bytes, as SeqIO has them.
+
+    Nobody knows the gold answer of an own text: the example says that there is none.
+    """
+    example: dict[str, Any] = {"id": b"0", "text": text.encode(), "gold": b"[]"}
     example |= {"implicit": -1, "multiple": 0, "hard": 0}
-    row = task.postprocess_fn(raw, example=example, is_target=False)
-    return row.get("parsed") if isinstance(row, dict) else row
-
-
-def read_lines(inputs: str) -> list[str]:
-    """Reads the lines of a text file, empty ones among them; space around a text is no part of it.
-
-    Lines end at newlines only, so that line n is the n-th of any editor: the other characters that
-    ``str.splitlines`` ends lines at occur within reviews.
-
-    Args:
-        inputs: The file; ``-`` for standard input.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        ValueError: The file is not UTF-8, or holds no text.
-    """
-    content = sys.stdin.buffer.read() if inputs == "-" else absolute(inputs).read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"{inputs}, line {number}: not UTF-8; save the file as UTF-8") from None
-    lines = [line.strip() for line in text.removesuffix("\n").split("\n")]
-    if not any(lines):
-        raise ValueError(f"{inputs} holds no text: write one text a line")
-    return lines
-
-
-def predict_lines(
-    student: Student, lines: Sequence[str], decoding: DecodingConfig
-) -> list[dict[str, Any]]:
-    """Answers each line, so that answer n is line n's.
-
-    Args:
-        student: Who answers.
-        lines: Texts; the student is not asked about empty ones.
-        decoding: How to decode.
-
-    Returns:
-        For each line, in order, ``{line, text, raw, parsed}``: its number from 1, and what
-        ``predict`` returns. The answer to an empty line is empty.
-    """
-    asked = iter(predict(student, [line for line in lines if line], decoding))
-    nothing = {"text": "", "raw": "", "parsed": _parsed(student.task, 0, "", "")}
-    return [{"line": i, **(next(asked) if line else nothing)} for i, line in enumerate(lines, 1)]
-
-
-def open_place(output: str) -> epath.Path:
-    """Makes the folder of a file that will be written, so that no answers are lost for want of it.
-
-    Returns:
-        The file's absolute path.
-
-    Raises:
-        OSError: Nothing can be written there; the message says why.
-    """
-    path = absolute(output)
-    if path.is_dir():
-        raise IsADirectoryError(f"--output {output} is a folder: name a file in it")
-    trial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        trial.write_text("")
-        trial.unlink()
-    except OSError as error:
-        raise type(error)(f"--output {output} cannot be written: {error.strerror}") from error
-    return path
+    return task.postprocess_fn(raw, example=example, is_target=False)

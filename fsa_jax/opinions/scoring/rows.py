@@ -216,17 +216,31 @@ def make_postprocess(task: str, kind: Kind | Callable[[], Kind]) -> Callable[...
     return postprocess
 
 
-def make_metric(
-    kind: Kind | Callable[[], Kind],
-) -> Callable[[list[list[Unit]], list[Row]], dict[str, float]]:
-    """Returns a SeqIO metric function over gold units and prediction rows."""
+class OpinionF1:
+    """A SeqIO metric function over gold units and prediction rows.
 
-    def opinion_f1(targets: list[list[Unit]], predictions: list[Row]) -> dict[str, float]:
+    Args:
+        kind: What the task asks for, or a function that says it at first use.
+    """
+
+    def __init__(self, kind: Kind | Callable[[], Kind]):
+        self._told = kind
+
+    @property
+    def kind(self) -> Kind:
+        """What the task asks for, by which also answers without gold are read."""
+        return _kind(self._told)
+
+    def __call__(self, targets: list[list[Unit]], predictions: list[Row]) -> dict[str, float]:
+        """Returns all scores, as of ``score``.
+
+        Args:
+            targets: The gold units of each sentence.
+            predictions: Their prediction rows.
+        """
         if len(targets) != len(predictions):
             raise ValueError(f"{len(targets)} targets, {len(predictions)} predictions")
-        return score(predictions, _kind(kind))
-
-    return opinion_f1
+        return score(predictions, self.kind)
 
 
 def _kind(kind: Kind | Callable[[], Kind]) -> Kind:

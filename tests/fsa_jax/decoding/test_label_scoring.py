@@ -96,3 +96,38 @@ def test_labels_must_have_tokens(pair):
     _, params, config = pair
     with pytest.raises(ValueError, match="example 1 needs label words"):
         label_scoring.score_labels(params, config, sentences(2), [[[5]], [[]]])
+
+
+def test_token_scores_equal_hf_and_add_up_to_the_label_score(pair, in_float64, assert_as_exact):
+    model, params, config = pair
+    inputs = sentences(12)
+    outputs = [np.array(tokens[: i % 12]) for i, tokens in enumerate(sentences(12, seed=1))]
+    found = label_scoring.score_tokens(params, config, inputs, outputs)
+    assert [len(scores) for scores in found] == [len(output) for output in outputs]
+
+    @torch.no_grad()
+    def theirs(model):
+        rows = []
+        for tokens, output in zip(inputs, outputs, strict=True):
+            start = torch.tensor([[0, *output[:-1].tolist()]])
+            source = torch.tensor(np.asarray(tokens))[None]
+            logits = model(input_ids=source, decoder_input_ids=start).logits[0]
+            rows += torch.log_softmax(logits, -1)[range(len(output)), output.tolist()].tolist()
+        return np.array(rows)
+
+    full = [i for i, output in enumerate(outputs) if len(output)]
+    inputs, outputs, found = ([x[i] for i in full] for x in (inputs, outputs, found))
+    own = np.concatenate(found)
+    assert_as_exact("token scores", own, theirs(model), in_float64(model, theirs))
+    labels = [[output.tolist()] for output in outputs]
+    sums = label_scoring.score_labels(params, config, inputs, labels)
+    np.testing.assert_allclose([s.sum() for s in found], np.concatenate(sums), rtol=1e-5)
+
+
+def test_token_scores_on_a_mesh_are_the_same(pair):
+    _, params, config = pair
+    inputs, outputs = sentences(9), [np.array(tokens) for tokens in sentences(9, seed=1)]
+    spread = on_mesh(params, partitioning.make_mesh(), split_over_data=False)
+    here = label_scoring.score_tokens(params, config, inputs, outputs)
+    there = label_scoring.score_tokens(spread, config, inputs, outputs)
+    np.testing.assert_allclose(np.concatenate(there), np.concatenate(here), rtol=1e-5, atol=1e-5)

@@ -14,6 +14,7 @@ from fsa_jax.opinions.units import (
     gold_units,
     linearize,
     parse,
+    parse_places,
     parse_reference,
     unit_key,
 )
@@ -169,3 +170,15 @@ def test_all_real_gold_survives_its_text_and_the_real_tokenizer(real_data, name)
     assert units > 1000
     # Targets that stand more than once in their sentence, and not in the order of the opinions.
     assert misplaced / 2 / units < 0.02
+
+
+def test_each_unit_is_written_where_its_place_says():
+    text = "The wine list is great; the service a | b was slow"
+    output = "junk ; wine list | positive ;  a | b | negative ; service | Negative ; rest"
+    placed, junk = parse_places(output, TSA, text)
+    assert [output[slice(*place)] for _, place in placed] == [
+        "wine list | positive",
+        "a | b | negative",
+        "service | Negative",
+    ]
+    assert ([unit for unit, _ in placed], junk) == parse(output, TSA, text)

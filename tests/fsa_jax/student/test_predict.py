@@ -1,81 +1,172 @@
-"""Own text: row n of the answers is line n of the input, and nothing is decoded in vain."""
+"""Own text: row n of the answers is row n of the input, with places and honest confidence."""
 
-import io
-import os
-import sys
-from types import SimpleNamespace
+import dataclasses
 
+import numpy as np
+import pandas
 import pytest
+import seqio
 
 import tasks  # noqa: F401 - registers them
+from fsa_jax.decoding import label_scoring, slots
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.student.predict import open_place, predict, predict_lines, read_lines
+from fsa_jax.opinions.units import ASA, TSA
+from fsa_jax.student import predict
+from fsa_jax.student.predict import Predictor
 
-DECODING = DecodingConfig(max_length=6, batch_size=4)
+DECODING = DecodingConfig(max_length=8, batch_size=4)
+TEXTS = ["", "The wine list is great .", " ", "A fast laptop .", "Food was cold"]
 
 
-def test_each_line_has_its_answer_the_empty_ones_too(student):
-    lines = ["", "The wine list is great .", "", "A fast laptop .", "Food was cold", "", ""]
-    rows = predict_lines(student, lines, DECODING)
-    assert [row["line"] for row in rows] == [1, 2, 3, 4, 5, 6, 7]
-    assert [row["text"] for row in rows] == lines
-    for row in rows:
-        if row["text"]:
-            (alone,) = predict(student, [row["text"]], DECODING)
-            assert row == {"line": row["line"], **alone}
-        else:
-            assert (row["raw"], row["parsed"]) == ("", [])
+def asked(student, task):
+    return dataclasses.replace(student, task=seqio.get_mixture_or_task(task))
+
+
+class Said(Predictor):
+    """Answers with given outputs instead of decoded ones; all else is real."""
+
+    def __init__(self, student, *outputs):
+        super().__init__(student, DECODING)
+        self.outputs = list(outputs)
+
+    def predict(self, texts, given=None, split=False):
+        words = iter(self.outputs)
+        encode = self.student.vocabulary.encode
+
+        def said(params, config, inputs, decoding):
+            return [np.array(encode(next(words))) for _ in inputs]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(slots, "generate", said)
+            return super().predict(texts, given, split)
+
+
+def test_each_text_has_its_answer_the_blank_ones_too(student):
+    predictor = Predictor(student, DECODING)
+    answers = predictor.predict(TEXTS)
+    assert len(answers) == len(TEXTS)
+    for text, answer in zip(TEXTS, answers, strict=True):
+        assert answer == (
+            predictor.predict([text])[0] if text.strip() else {"opinions": [], "raw": ""}
+        )
+
+
+def test_a_series_comes_back_as_a_frame_with_its_index(student):
+    series = pandas.Series(TEXTS, index=list("abcde"))
+    frame = Predictor(student, DECODING).predict(series)
+    assert list(frame.index) == list("abcde")
+    answers = Predictor(student, DECODING).predict(TEXTS)
+    assert frame.raw.to_list() == [answer["raw"] for answer in answers]
+
+
+def test_confidence_is_the_probability_of_the_opinions_own_tokens(student):
+    output = "wine list | positive ; waiter | negative"
+    text = "The waiter knew the wine list ."
+    [answer] = Said(student, output).predict([text])
+    assert [(o["target"], o["start"], o["end"], o["polarity"]) for o in answer["opinions"]] == [
+        ("wine list", 20, 29, "positive"),
+        ("waiter", 4, 10, "negative"),
+    ]
+    vocabulary = student.vocabulary
+    ids = vocabulary.encode(output)
+    source = [np.array([*vocabulary.encode(text), vocabulary.eos_id])]
+    [scores] = label_scoring.score_tokens(student.params, student.config, source, [np.array(ids)])
+    # Which token ends where, found by growing the output a token at a time.
+    ends = np.array([len(vocabulary.decode(ids[: i + 1])) for i in range(len(ids))])
+    begins = np.array([0, *ends[:-1]])
+    for opinion, (start, end) in zip(answer["opinions"], [(0, 20), (23, 40)], strict=True):
+        own = (begins < end) & (ends > start)
+        assert opinion["confidence"] == round(float(np.exp(scores[own].sum())), 4)
+
+
+def test_a_calibration_changes_the_confidence_and_nothing_else(student):
+    before = Predictor(asked(student, "tsc_rest14"), DECODING).predict(["Good soup"], ["soup"])
+    after = Predictor(asked(student, "tsc_rest14"), DECODING, lambda x: x / 2).predict(
+        ["Good soup"], ["soup"]
+    )
+    one, two = before[0]["opinions"][0], after[0]["opinions"][0]
+    assert two["confidence"] == pytest.approx(one["confidence"] / 2, abs=1e-4)
+    assert one | {"confidence": 0} == two | {"confidence": 0}
+
+
+def test_given_targets_get_the_most_probable_label(student):
+    predictor = Predictor(asked(student, "tsc_rest14"), DECODING)
+    [answer, nothing] = predictor.predict(["The soup was cold .", ""], ["soup", "soup"])
+    [opinion] = answer["opinions"]
+    assert (opinion["target"], opinion["start"], opinion["end"]) == ("soup", 4, 8)
+    [metric] = seqio.get_mixture_or_task("tsc_rest14").score_metric_fns
+    question = metric.prompt("The soup was cold .", "soup")
+    assert question == "Sentence: The soup was cold .\nOpinion target: soup\nLabel:"
+    vocabulary = student.vocabulary
+    words = [[*vocabulary.encode(label), vocabulary.eos_id] for label in metric.labels]
+    source = [np.array([*vocabulary.encode(question), vocabulary.eos_id])]
+    [scores] = label_scoring.score_labels(student.params, student.config, source, [words])
+    assert opinion["polarity"] == metric.labels[int(np.argmax(scores))]
+    share = np.exp(scores.max()) / np.exp(scores).sum()
+    assert opinion["confidence"] == pytest.approx(share, abs=1e-4)
+    assert nothing["opinions"] == []
+
+
+def test_offsets_of_sentences_are_those_of_the_whole_text(student):
+    review = "Great soup! The waiter, Mr. Smith, was rude.\n\nNice soup."
+    said = Said(student, "soup | positive", "waiter | negative", "soup | positive")
+    [answer] = said.predict([review], split=True)
+    assert answer["raw"] == ["soup | positive", "waiter | negative", "soup | positive"]
+    assert [(o["start"], o["end"]) for o in answer["opinions"]] == [(6, 10), (16, 22), (51, 55)]
+    for opinion in answer["opinions"]:
+        assert review[opinion["start"] : opinion["end"]] == opinion["target"]
+
+
+def test_blank_texts_have_no_sentences(student):
+    assert (
+        Predictor(student, DECODING).predict(["", " \n"], split=True)
+        == [{"raw": [], "opinions": []}] * 2
+    )
+
+
+def test_an_analysis_is_read_and_a_rewriting_is_not(student):
+    analysis = "Opinion Target 1: soup\nAspect: food\nSentiment: positive\nReasoning: great"
+    writer = asked(student, "distill_lexicon_anl_rw")
+    [first, second] = Said(writer, analysis, "The soup is great.").predict(["a", "b"])
+    assert first["analysis"] == [
+        {"target": "soup", "aspect": "food", "sentiment": "positive", "reasoning": "great"}
+    ]
+    assert second == {"raw": "The soup is great."}
+
+
+def test_what_a_task_asks_for_is_told_by_its_metric(student):
+    def form(task):
+        [found] = predict.forms_of(seqio.get_mixture_or_task(task)).values()
+        return found
+
+    assert form("tsa_rest14").kind == TSA
+    assert form("asa_laptop16").kind.name == ASA.name
+    assert form("distill_lexicon_anl_rw").name == "text"
+    assert form("asc_rest16").labels == ("negative", "neutral", "positive")
 
 
 @pytest.mark.parametrize(
-    ("content", "lines"),
+    ("task", "given", "message"),
     [
-        ("a\n\nb\n", ["a", "", "b"]),
-        ("\n \t\na", ["", "", "a"]),
-        ("\ufeffa\r\n\r\nb\r\n", ["a", "", "b"]),  # Windows
-        ("one\u2028line\x0bis\x85one\nb", ["one\u2028line\x0bis\x85one", "b"]),
-        ("a\n\n\n", ["a", "", ""]),
+        ("tsc_rest14", None, "tsc asks for the polarity of a given"),
+        ("tsc_rest14", ["a"], "1 targets or categories for 2 texts"),
+        ("tsa_rest14", ["a", "b"], "tsa finds its opinions itself"),
     ],
 )
-def test_lines_are_counted_as_an_editor_counts_them(tmp_path, monkeypatch, content, lines):
-    (tmp_path / "x.txt").write_bytes(content.encode())
-    assert read_lines(str(tmp_path / "x.txt")) == lines
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content.encode())))
-    assert read_lines("-") == lines
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert read_lines("~/x.txt") == lines
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "x.txt holds no text"),
-        (b" \n\r\n", "x.txt holds no text"),
-        ("a\nb\nc caf\xe9\n".encode("latin-1"), "x.txt, line 3: not UTF-8"),
-        ("a".encode("utf-16"), "x.txt, line 1: not UTF-8"),
-    ],
-)
-def test_files_without_usable_text_are_refused(tmp_path, content, message):
-    (tmp_path / "x.txt").write_bytes(content)
+def test_what_is_given_has_to_fit_the_task(student, task, given, message):
     with pytest.raises(ValueError, match=message):
-        read_lines(str(tmp_path / "x.txt"))
+        Predictor(asked(student, task), DECODING).predict(["one", "two"], given)
 
 
-def test_the_place_of_the_answers_is_made_before_they_are(tmp_path, monkeypatch):
-    path = open_place(str(tmp_path / "new" / "deep" / "p.jsonl"))
-    assert list(path.parent.iterdir()) == []
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert open_place("~/p.jsonl") == tmp_path / "p.jsonl"
+def test_what_is_no_text_is_refused(student):
+    with pytest.raises(ValueError, match="text 1 is None, no text"):
+        Predictor(student, DECODING).predict(["one", None])
 
 
-@pytest.mark.parametrize("place", ["folder", "file/p.jsonl", "file/deep/p.jsonl", "locked/p.jsonl"])
-def test_a_place_that_cannot_be_written_is_refused(tmp_path, place):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "file").touch()
-    (tmp_path / "locked").mkdir()
-    (tmp_path / "locked").chmod(0o500)
-    if place.startswith("locked") and os.access(tmp_path / "locked", os.W_OK):
-        pytest.skip("this user may write everywhere")
-    with pytest.raises(OSError, match=f"--output {tmp_path / place} ") as caught:
-        open_place(str(tmp_path / place))
-    assert "\n" not in str(caught.value)
+def test_a_mixture_of_several_forms_asks_which(student):
+    seqio.MixtureRegistry.add("tsa_and_asa", ["tsa_rest14", "asa_rest16"], default_rate=1.0)
+    try:
+        with pytest.raises(ValueError, match="choose one of its tasks, asa_rest16 or tsa_rest14"):
+            Predictor(asked(student, "tsa_and_asa"))
+    finally:
+        seqio.MixtureRegistry.remove("tsa_and_asa")
