@@ -26,6 +26,7 @@ _COMMANDS = {
     "evaluate": ("generation.commands", "evaluate", "Let an LLM do a benchmark task in context."),
     "humaneval": ("generation.commands", "humaneval", "Let people judge teachers (Label Studio)."),
     "annotate": ("generation.commands", "annotate", "Let people annotate new benchmark data."),
+    "errors": ("generation.commands", "errors", "Let people sort wrong predictions."),
     "benchmark": (
         "fsa_jax.cli.benchmark",
         "benchmark",

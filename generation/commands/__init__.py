@@ -7,6 +7,7 @@ from generation.commands.annotating import annotate
 from generation.commands.corpora import corpus
 from generation.commands.dumps import reviews
 from generation.commands.judging import humaneval
+from generation.commands.sorting import errors
 from generation.commands.teaching import evaluate, generate, sample
 
-__all__ = ["annotate", "corpus", "evaluate", "generate", "humaneval", "reviews", "sample"]
+__all__ = ["annotate", "corpus", "errors", "evaluate", "generate", "humaneval", "reviews", "sample"]

@@ -86,11 +86,7 @@ def _print_summary(summary: dict[str, Any]) -> None:
         given = (each | {"given": _say(each["given"])} for each in summary["to_discuss"])
         rows = [tuple(each[column] for column in columns) for each in given]
         printing.table("To talk about: annotators differ by 2", columns, rows)
-    if summary["absent"]:
-        typer.echo(
-            f"{len(summary['absent'])} tasks of the key are not in the export, the first is "
-            f"{summary['absent'][0]}; let two people annotate them, then export again"
-        )
+    labelling.print_absent(summary["absent"])
     typer.echo(
         f"{summary['analyses']} analyses, {summary['annotators']} annotators; "
         f"{summary['capped_sentiment_scores']} sentiment scores lowered to their precision, "

@@ -66,6 +66,15 @@ def print_problems(problems: Sequence[str], effect: str) -> None:
         typer.echo(f"{effect}: {len(problems)} left out.")
 
 
+def print_absent(names: Sequence[str]) -> None:
+    """Says which tasks of a key an export lacks."""
+    if names:
+        typer.echo(
+            f"{len(names)} tasks of the key are not in the export, the first is {names[0]}; have "
+            "them annotated, then export again"
+        )
+
+
 def interval(figures: Mapping[str, float | None], name: str, scale: float = 1.0) -> str:
     """Writes a figure with the ends of its interval (``low``, ``high``); "-" for none."""
     values = [figures[each] for each in (name, "low", "high")]
