@@ -35,7 +35,8 @@ _COMMANDS = {
     "score": ("fsa_jax.cli.benchmark", "score", "Score prediction files."),
     "predict": ("fsa_jax.cli.predict", "predict", "Let a student answer your own text."),
     "calibrate": ("fsa_jax.cli.predict", "calibrate", "Make a student's confidence honest."),
-    "export": ("fsa_jax.cli.students", "export", "Export a student to Hugging Face."),
+    "export": ("fsa_jax.cli.publishing", "export", "Export a student to Hugging Face."),
+    "push": ("fsa_jax.cli.publishing", "push", "Push a student or corpora to the Hub."),
     "report": ("fsa_jax.cli.students", "report", "Draw runs and scores as one HTML page."),
     "experiment": (
         "fsa_jax.cli.experiments",

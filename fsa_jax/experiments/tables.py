@@ -5,7 +5,6 @@ the newest code counts, and the cell is marked; an average over several origins 
 """
 
 import dataclasses
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +13,7 @@ from fsa_jax.experiments.declaration import System
 from fsa_jax.experiments.planning import TEST, Answers, Plan
 from fsa_jax.experiments.running import standing
 from fsa_jax.experiments.store import Result
+from fsa_jax.opinions.scoring.significance import half_width
 
 OTHER_CODE = "†"
 OTHER_DATA = "‡"
@@ -94,16 +94,6 @@ class Table:
             for column, cell in row.cells.items()
             if not cell.values
         ]
-
-
-def half_width(values: Sequence[float]) -> float | None:
-    """Half of the 95% interval of a mean, by Student's t; None below two values."""
-    if len(values) < 2:
-        return None
-    from scipy.stats import t
-
-    spread = statistics.stdev(values) / math.sqrt(len(values))
-    return float(t.ppf(0.975, len(values) - 1)) * spread
 
 
 def make_table(

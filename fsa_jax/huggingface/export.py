@@ -1,4 +1,4 @@
-"""Export of a student as a folder that plain transformers loads, with tokenizer and model card."""
+"""Export of a student as a folder that plain transformers loads, with its tokenizer."""
 
 import json
 import re
@@ -31,10 +31,10 @@ def export(
     *,
     rows: int | None = None,
     max_length: int = 400,
-    facts: Mapping[str, Any] | None = None,
+    texts: Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Writes a folder that plain transformers loads: config, weights, tokenizer and model card.
+    """Writes a folder that plain transformers loads: config, weights and tokenizer.
 
     Args:
         params: The network's parameters, NumPy or JAX arrays, layers stacked or not.
@@ -43,7 +43,7 @@ def export(
         output_dir: Folder to write; it appears only when complete.
         rows: Embedding rows to write; ``config.vocab_size`` by default.
         max_length: Longest generation, in tokens, of the generation config.
-        facts: What the model card lists about the model's making, by name.
+        texts: Further files, such as a model card, by name.
         overwrite: Replace a folder that is there and not empty.
 
     Returns:
@@ -71,53 +71,10 @@ def export(
         (folder / weights.WEIGHTS).chmod(0o644)  # safetensors makes it readable to the owner alone
         _write_json(folder / "config.json", _hf_config(config, rows))
         _write_json(folder / "generation_config.json", _generation_config(max_length))
-        card = model_card(output_dir.name, config, rows, facts or {})
-        (folder / "README.md").write_text(card, encoding="utf-8")
+        for name, text in (texts or {}).items():
+            (folder / name).write_text(text, encoding="utf-8")
         files.replace_folder(folder, output_dir)
     return output_dir
-
-
-def model_card(name: str, config: network.T5Config, rows: int, facts: Mapping[str, Any]) -> str:
-    """Returns the text of a model card: what the model is, how to use it, how it was made.
-
-    Args:
-        name: The model's name.
-        config: Its config.
-        rows: Its embedding rows.
-        facts: What is known of its making, by name.
-    """
-    kind = "T5 1.0" if config.logits_via_embedding else "T5 1.1"
-    made = "\n".join(f"| {key} | {value} |" for key, value in facts.items())
-    return f"""---
-library_name: transformers
-pipeline_tag: text-generation
-language: en
-tags: [t5, sentiment-analysis, aspect-based-sentiment-analysis, distillation]
----
-# {name}
-
-A {kind} student for fine-grained sentiment analysis, trained with fsa_jax: {config.emb_dim} wide,
-{config.num_encoder_layers} + {config.num_decoder_layers} layers, {config.num_heads} heads,
-{rows} embedding rows. The method is that of "Distilling Fine-grained Sentiment Understanding from
-Large Language Models": a teacher explains the opinions in reviews, the student learns to as well.
-
-```python
-from transformers import AutoTokenizer, T5ForConditionalGeneration
-
-tokenizer = AutoTokenizer.from_pretrained("{name}")
-model = T5ForConditionalGeneration.from_pretrained("{name}")
-review = "The pasta was great,\\nbut we waited an hour."
-inputs = tokenizer(review.replace("\\n", " {NEWLINE} "), return_tensors="pt")
-output = tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True)
-print(output.replace("{NEWLINE} ", "\\n").replace("{NEWLINE}", "\\n"))
-```
-
-T5's vocabulary has no newline: the added token `{NEWLINE}` stands for it, going in and coming out.
-
-| made with | |
-|---|---|
-{made}
-"""
 
 
 def _to_hf(params: Mapping[str, Any], config: network.T5Config, rows: int) -> dict[str, np.ndarray]:

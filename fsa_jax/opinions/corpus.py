@@ -26,6 +26,8 @@ SPLITS = ("train", "validation")
 NAME, VERSION = "understanding", "1.0.0"
 # Tokens that a student reads and writes, the end of sequence included.
 INPUT_LENGTH, TARGET_LENGTH = 128, 400
+# What the ids of invented reviews and sentences begin with (`fsa sample`).
+INVENTED = "sample-"
 # Reviews of a mixture; a mixture of two domains takes the half of it from each.
 SIZES = (1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000)
 HELD_OUT = 0.02

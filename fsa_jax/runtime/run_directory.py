@@ -27,6 +27,7 @@ from fsa_jax.runtime.row_files import JsonLines, Row, read_object, read_rows, wr
 PREFIX = "checkpoint"
 _EVALUATIONS = "inference_eval"
 _SEED = "seed_"
+_CONFIG = "config.gin"
 _STEP_DIGITS = 6
 _PREDICTIONS = re.compile(rf"(?P<name>.+)-(?P<step>\d{{{_STEP_DIGITS},}})\.jsonl")
 METRICS = "-metrics.jsonl"
@@ -123,6 +124,25 @@ class RunDirectory:
             ValueError: The file is torn, or another program's.
         """
         return read_object(self.path / "manifest.json")
+
+    def config(self) -> str:
+        """Returns the resolved gin configuration; that of its folder for the run of a seed.
+
+        Empty where there is none.
+        """
+        for folder in (self.path, self.path.parent if self._is_seed else self.path):
+            if (folder / _CONFIG).exists():
+                return str((folder / _CONFIG).read_text())
+        return ""
+
+    def seeds(self) -> "list[RunDirectory]":
+        """Returns the runs of all seeds that this one is among; itself alone where it is none."""
+        found = runs_in(self.path.parent) if self._is_seed else []
+        return found or [self]
+
+    @property
+    def _is_seed(self) -> bool:
+        return str(self.path.name).startswith(_SEED)
 
     def status(self) -> Status | None:
         """Returns how the run stands; None where it never said.
@@ -306,7 +326,7 @@ class RunDirectory:
 
     def write_config(self, text: str) -> None:
         """Keeps the resolved gin configuration."""
-        self._write("config.gin", text)
+        self._write(_CONFIG, text)
 
     def write_manifest(self, facts: Mapping[str, Any]) -> None:
         """Writes what it takes to repeat the run.

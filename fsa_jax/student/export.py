@@ -1,19 +1,69 @@
 """A finished student as a folder for others."""
 
+import json
 import pathlib
+from collections.abc import Callable
 
 from fsa_jax.huggingface import export
+from fsa_jax.opinions.publishing.cards import CARD
+from fsa_jax.runtime.run_directory import RunDirectory, runs_in
+from fsa_jax.student import card
 from fsa_jax.student.load import Student
 
 
-def export_hf(student: Student, output_dir: pathlib.Path, overwrite: bool) -> pathlib.Path:
-    """Writes a student as a Hugging Face folder; see ``export.export``."""
-    shown = ("mixture_or_task_name", "steps", "seed", "git")
+def export_hf(
+    student: Student,
+    output_dir: pathlib.Path,
+    overwrite: bool,
+    run: RunDirectory | None = None,
+    licence: str | None = None,
+) -> pathlib.Path:
+    """Writes a student as a Hugging Face folder; see ``export.export``.
+
+    Beside the weights lie a card, and the run's manifest, by which the folder tells its task to
+    whoever loads it here.
+
+    Args:
+        student: The student.
+        output_dir: Folder to write.
+        overwrite: Replace a folder that is there and not empty.
+        run: The run that the student is from; None for weights of elsewhere.
+        licence: The Hub's name of the licence that the weights are given on with.
+    """
+    texts = {CARD: card.write_card(output_dir.name, student, run, licence)}
+    if student.facts:
+        texts["manifest.json"] = json.dumps(student.facts, indent=2) + "\n"
+    longest = card.longest_answer(run) if run else None
     return export.export(
         student.params,
         student.config,
         student.vocabulary.sp_model,  # the content: the default vocabulary has no path
         output_dir,
-        facts={key: student.facts[key] for key in shown if key in student.facts},
+        texts=texts,
         overwrite=overwrite,
+        **({"max_length": longest} if longest else {}),
     )
+
+
+def best_seed(checkpoint: str, say: Callable[[str], object]) -> str:
+    """Returns the run of the seed that did best on the development split.
+
+    Args:
+        checkpoint: A folder of seeds; anything else is returned as it is.
+        say: Gets a line that tells which seed it is.
+
+    Raises:
+        ValueError: A seed kept no best checkpoint, so that they cannot be compared.
+    """
+    runs = [] if RunDirectory(checkpoint).is_there else runs_in(checkpoint)
+    scores = {}
+    for run in runs:
+        kept = run.best_scores()
+        if not kept:
+            raise ValueError(f"{run} kept no best checkpoint: give the folder of one seed instead")
+        scores[str(run)] = max(kept.values())
+    if not scores:
+        return checkpoint
+    best = max(scores, key=lambda path: scores[path])
+    say(f"the best of {len(runs)} seeds on dev: {best} ({scores[best]:.2f})")
+    return best

@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+from fsa_jax.opinions.corpus import INVENTED
 from fsa_jax.runtime import files
 from generation.world.sentences import HARD_KINDS, SampleOpinion, SampleSentence, Speaker
 
@@ -46,7 +47,7 @@ def to_items(
     name = dataset.rstrip("0123456789") if split == "hard_test" else dataset
     return [
         {
-            "ID": f"sample-{name}-{split}:{index}",
+            "ID": f"{INVENTED}{name}-{split}:{index}",
             "sentence": sentence.text,
             "aspects": [
                 _aspect(o, task, dataset, split)

@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import Iterator, Sequence
 
-from fsa_jax.opinions.corpus import DOMAINS
+from fsa_jax.opinions.corpus import DOMAINS, INVENTED
 from generation.records import Review
 from generation.world.sentences import SampleSentence, Speaker
 
@@ -32,7 +32,8 @@ def draw_reviews(count: int, seed: int) -> Iterator[tuple[Review, list[SampleSen
         if not any(sentence.opinions for sentence in sentences):
             sentences.append(speaker.sentence(_MOODS[stars], "explicit"))
         text = " ".join(sentence.text for sentence in sentences)
-        yield Review(f"sample-{seed}-{index:06d}", domain, float(stars), text, "sample"), sentences
+        review_id = f"{INVENTED}{seed}-{index:06d}"
+        yield Review(review_id, domain, float(stars), text, "sample"), sentences
 
 
 def draw_by_stars(count: int, seed: int, weights: Sequence[float]) -> list[Review]:

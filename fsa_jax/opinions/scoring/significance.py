@@ -1,10 +1,12 @@
-"""How sure a score is: bootstrap intervals, and a paired test between two systems.
+"""How sure a score is: intervals over sentences and over seeds, and a paired test of two systems.
 
-Both draw sentences. Sentences with the same counts are alike, so the draws are made over the
-distinct counts: a thousand draws from a million sentences take as long as from a thousand.
+Bootstrap and test draw sentences. Sentences with the same counts are alike, so the draws are made
+over the distinct counts: a thousand draws from a million sentences take as long as from a thousand.
 """
 
-from collections.abc import Callable
+import math
+import statistics
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -37,6 +39,16 @@ def bootstrap_interval(
         return float("nan"), float("nan")
     low, high = np.quantile(scores, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def half_width(values: Sequence[float]) -> float | None:
+    """Half of the 95% interval of a mean over seeds, by Student's t; None below two values."""
+    if len(values) < 2:
+        return None
+    from scipy.stats import t
+
+    spread = statistics.stdev(values) / math.sqrt(len(values))
+    return float(t.ppf(0.975, len(values) - 1)) * spread
 
 
 def _distinct(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

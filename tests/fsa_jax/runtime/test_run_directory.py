@@ -13,6 +13,7 @@ from fsa_jax.runtime.run_directory import (
     evaluation_of,
     find_checkpoint,
     run_of,
+    seed_directory,
     step_of,
 )
 
@@ -168,3 +169,17 @@ def test_it_loads_neither_jax_nor_tensorflow():
 )
 def test_files_of_predictions_tell_their_evaluation(name, found):
     assert evaluation_of(name) == found
+
+
+def test_the_run_of_a_seed_has_the_configuration_of_its_folder_and_knows_the_others(tmp_path):
+    folder = RunDirectory(tmp_path / "runs")
+    folder.write_config("A = 1\n")
+    first, second = (seed_directory(folder.path, seed) for seed in (42, 52))
+    for seed, run in ((52, second), (42, first)):
+        run.write_manifest({"seed": seed})
+    assert first.config() == "A = 1\n"
+    assert list(map(str, second.seeds())) == [str(first), str(second)]
+    alone = RunDirectory(tmp_path / "alone")
+    alone.write_manifest({"seed": 42})
+    assert alone.config() == ""
+    assert list(map(str, alone.seeds())) == [str(alone)]

@@ -1,18 +1,108 @@
-"""A student for others: its folder says which run it is from, and nothing is overwritten."""
+"""A student for others: its card runs, it tells its task, and nothing is overwritten."""
 
+import contextlib
 import dataclasses
+import io
+import json
+import re
 
+import jax
+import numpy as np
 import pytest
+import seqio
 from safetensors import safe_open
 
-from fsa_jax.student.export import export_hf
+from fsa_jax.decoding import slots
+from fsa_jax.decoding.search import DecodingConfig
+from fsa_jax.opinions.readers import load_file
+from fsa_jax.runtime.run_directory import RunDirectory
+from fsa_jax.student.export import best_seed, export_hf
+from fsa_jax.student.load import load
 
-FACTS = {"mixture_or_task_name": "tsa_rest14", "steps": 120, "seed": 42, "git": "abc", "model": {}}
+LENGTH = 16
+FACTS = {"mixture_or_task_name": "tsa_rest14", "steps": 120, "seed": 42, "git": "abc"}
 
 
 @pytest.fixture
-def exported(student, tmp_path):
-    return export_hf(dataclasses.replace(student, facts=FACTS), tmp_path / "hf", overwrite=False)
+def talkative(student):
+    """A student whose answers hold many different words, each of them in its vocabulary."""
+    rng = np.random.default_rng(5)
+    config = dataclasses.replace(student.config, vocab_size=student.vocabulary.vocab_size)
+    params = jax.device_get(student.params)
+    table = rng.normal(size=(config.vocab_size, config.emb_dim)).astype(np.float32)
+    # Neither sentinels, nor padding, nor what is unknown: transformers does not show them.
+    table[[0, 2, *range(config.vocab_size - 101, config.vocab_size - 1)]] = 0
+    params = jax.tree.map(lambda x: x + 0.6 * rng.normal(size=x.shape).astype(x.dtype), params)
+    params["token_embedder"]["embedding"] = table
+    facts = FACTS | {"model": dataclasses.asdict(config)}
+    return dataclasses.replace(student, params=params, config=config, facts=facts)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The run that the student is from: it tells how long an answer may be."""
+    run = RunDirectory(tmp_path / "run")
+    run.write_manifest(FACTS)
+    run.write_config(f"MAX_DECODE_LENGTH = {LENGTH}\n")
+    return run
+
+
+@pytest.fixture
+def exported(talkative, run, tmp_path):
+    return export_hf(talkative, tmp_path / "mine", overwrite=False, run=run)
+
+
+def greedy(student, texts):
+    """Our own answers."""
+    vocabulary = student.vocabulary
+    inputs = [np.array([*vocabulary.encode(text), vocabulary.eos_id]) for text in texts]
+    decoding = DecodingConfig(max_length=LENGTH, batch_size=8)
+    outputs = slots.generate(student.params, student.config, inputs, decoding)
+    return [vocabulary.decode([int(token) for token in tokens]) for tokens in outputs]
+
+
+def as_shown(text):
+    """An answer of transformers as the card says to read it."""
+    return re.sub(r" *\[NL\] *", "\n", text)
+
+
+def test_the_five_lines_of_the_card_give_our_greedy_text(exported, talkative, monkeypatch):
+    pytest.importorskip("torch")
+    code = (exported / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    assert len(code.splitlines()) == 5
+    monkeypatch.chdir(exported.parent)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    (example,) = re.findall(r'tokenizer\("(.+?)"', code)
+    (ours,) = greedy(talkative, [example])
+    assert as_shown(printed.getvalue().removesuffix("\n")) == ours
+    assert len(set(ours)) > 2
+
+
+def test_transformers_gives_our_greedy_text_on_200_real_sentences(
+    real_data, talkative, run, tmp_path
+):
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    sentences = load_file(real_data / "fsa" / "atsa" / "rest14" / "test.json", "fsa")
+    texts = [sentence.text for sentence in sentences[:200]]
+    folder = export_hf(talkative, tmp_path / "mine", overwrite=False, run=run)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.T5ForConditionalGeneration.from_pretrained(folder)
+    with torch.no_grad():
+        answers = model.generate(**tokenizer(texts, padding=True, return_tensors="pt"))
+    theirs = list(map(as_shown, tokenizer.batch_decode(answers, skip_special_tokens=True)))
+    assert theirs == greedy(talkative, texts)
+    assert len(theirs) == 200
+    assert len(set(theirs)) > 50
+
+
+def test_the_folder_tells_its_task_to_whoever_loads_it_here(exported, talkative):
+    again = load(str(exported), say=print)
+    assert again.task == seqio.get_mixture_or_task("tsa_rest14")
+    assert again.facts == json.loads(json.dumps(talkative.facts))
+    assert again.config == talkative.config
 
 
 def test_the_card_says_which_run_it_is_from(exported):
@@ -21,10 +111,11 @@ def test_the_card_says_which_run_it_is_from(exported):
         assert fact in card
 
 
-def test_its_rows_are_those_of_the_embedding(exported, student):
+def test_its_rows_are_those_of_the_embedding(exported, talkative):
+    rows, width = talkative.params["token_embedder"]["embedding"].shape
     with safe_open(exported / "model.safetensors", "numpy") as tensors:
-        assert tensors.get_tensor("shared.weight").shape == (384, 16)
-    assert (exported / "tokenizer.json").is_file() or (exported / "spiece.model").is_file()
+        assert tensors.get_tensor("shared.weight").shape == (rows, width)
+    assert (exported / "spiece.model").is_file()
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(exported, student):
@@ -34,3 +125,22 @@ def test_a_folder_that_is_not_empty_is_left_alone(exported, student):
     assert (exported / "README.md").read_text() == before
     export_hf(student, exported, overwrite=True)
     assert "abc" not in (exported / "README.md").read_text()
+
+
+def test_of_seeds_the_best_on_dev_is_taken(tmp_path):
+    for seed, f1 in ((42, 50.0), (52, 61.5), (62, 55.0)):
+        run = RunDirectory(tmp_path / "runs" / f"seed_{seed}")
+        run.write_manifest({"seed": seed, "best_metric": "f1"})
+        checkpoint = run.checkpoint(3)
+        (checkpoint / "state" / "d").mkdir(parents=True)
+        (checkpoint / "metrics").mkdir()
+        (checkpoint / "metrics" / "metrics").write_text(json.dumps({"f1": f1}))
+    said = []
+    best = best_seed(str(tmp_path / "runs"), said.append)
+    assert best == str(tmp_path / "runs" / "seed_52")
+    assert said == [f"the best of 3 seeds on dev: {best} (61.50)"]
+    assert best_seed(str(tmp_path / "runs" / "seed_42"), said.append).endswith("seed_42")
+    assert best_seed("weights/t5-base", said.append) == "weights/t5-base"
+    (tmp_path / "runs" / "seed_42" / "checkpoint_3" / "metrics" / "metrics").unlink()
+    with pytest.raises(ValueError, match="seed_42 kept no best checkpoint"):
+        best_seed(str(tmp_path / "runs"), said.append)

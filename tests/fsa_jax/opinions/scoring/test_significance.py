@@ -4,6 +4,7 @@ import random
 
 import numpy as np
 import pytest
+from scipy import stats
 from scored_rows import TEXT, make_rows, write
 
 from fsa_jax.opinions.scoring.counts import metrics
@@ -14,7 +15,12 @@ from fsa_jax.opinions.scoring.files import (
     score_file,
 )
 from fsa_jax.opinions.scoring.rows import prediction_row
-from fsa_jax.opinions.scoring.significance import _distinct, bootstrap_interval, paired_test
+from fsa_jax.opinions.scoring.significance import (
+    _distinct,
+    bootstrap_interval,
+    half_width,
+    paired_test,
+)
 from fsa_jax.opinions.units import TSA
 
 
@@ -81,3 +87,10 @@ def test_draws_without_a_score_are_passed_over():
 
     assert bootstrap_interval(counts, share) == (1.0, 1.0)
     assert np.isnan(bootstrap_interval(counts[2:], share)).all()
+
+
+def test_the_interval_over_seeds_is_students():
+    values = [51.0, 53.5, 52.25]
+    low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
+    assert half_width(values) == pytest.approx((high - low) / 2)
+    assert half_width([1.0]) is None

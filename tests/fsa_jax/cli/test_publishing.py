@@ -1,0 +1,43 @@
+"""``fsa export`` and ``fsa push`` refuse what they can at once, and a dry run sends nothing."""
+
+import pytest
+from typer.testing import CliRunner
+
+from fsa_jax.cli.main import fsa
+from fsa_jax.huggingface import hub
+from fsa_jax.student import load as loading
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """``run(*words)`` runs ``fsa``, in which nothing may be loaded or sent."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loading, "load", lambda *_, **__: pytest.fail("a student was loaded"))
+    monkeypatch.setattr(hub, "push", lambda *_: pytest.fail("something was sent"))
+    return lambda *words: CliRunner().invoke(fsa, list(words))
+
+
+def test_an_unknown_format_is_told_first(run):
+    done = run("export", "--checkpoint", "run", "--output-dir", "x", "--format", "onnx")
+    assert "--format=onnx: only hf is known" in str(done.exception)
+
+
+def test_a_dry_run_lists_files_sizes_and_card(run, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_bytes(bytes(100))
+    (tmp_path / "mine" / "model.safetensors").write_bytes(bytes(2048))
+    (tmp_path / "mine" / "README.md").write_text('# mine\nfrom_pretrained("mine")\n')
+    done = run("push", "mine", "me/mine", "--dry-run")
+    assert done.exit_code == 0, done.exception
+    for words in (
+        "     100 B  config.json\n",
+        "   2.0 KiB  model.safetensors\n",
+        "in all, 3 files, as model\n",
+        '# mine\nfrom_pretrained("me/mine")\n',
+        "nothing was sent to https://huggingface.co/me/mine",
+    ):
+        assert words in done.output
+
+
+def test_a_folder_that_is_none_is_told(run):
+    assert "`fsa export`" in str(run("push", "none", "me/mine").exception)
