@@ -3,11 +3,13 @@
 import json
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 from fsa_jax.huggingface import export
 from fsa_jax.opinions.publishing.cards import CARD
+from fsa_jax.runtime.row_files import read_object
 from fsa_jax.runtime.run_directory import RunDirectory, runs_in
-from fsa_jax.student import card
+from fsa_jax.student import calibration, card
 from fsa_jax.student.load import Student
 
 
@@ -20,8 +22,8 @@ def export_hf(
 ) -> pathlib.Path:
     """Writes a student as a Hugging Face folder; see ``export.export``.
 
-    Beside the weights lie a card, and the run's manifest, by which the folder tells its task to
-    whoever loads it here.
+    Beside the weights lie a card, and for whoever loads the folder here the run's manifest, which
+    tells its task, and the checkpoint's calibration.
 
     Args:
         student: The student.
@@ -33,6 +35,8 @@ def export_hf(
     texts = {CARD: card.write_card(output_dir.name, student, run, licence)}
     if student.facts:
         texts["manifest.json"] = json.dumps(student.facts, indent=2) + "\n"
+    if run and (calibrated := _calibrations(run, student.step)):
+        texts[calibration.FILE] = json.dumps(calibrated, indent=2) + "\n"
     longest = card.longest_answer(run) if run else None
     return export.export(
         student.params,
@@ -43,6 +47,12 @@ def export_hf(
         overwrite=overwrite,
         **({"max_length": longest} if longest else {}),
     )
+
+
+def _calibrations(run: RunDirectory, step: int) -> dict[str, Any]:
+    """The calibrations of a run's checkpoint, as of the step that a folder's weights count as."""
+    kept = read_object(run.path / calibration.FILE)
+    return {form: {**facts, "step": 0} for form, facts in kept.items() if facts["step"] == step}
 
 
 def best_seed(checkpoint: str, say: Callable[[str], object]) -> str:

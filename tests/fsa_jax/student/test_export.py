@@ -16,6 +16,7 @@ from fsa_jax.decoding import slots
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.opinions.readers import load_file
 from fsa_jax.runtime.run_directory import RunDirectory
+from fsa_jax.student import calibration
 from fsa_jax.student.export import best_seed, export_hf
 from fsa_jax.student.load import load
 
@@ -103,6 +104,16 @@ def test_the_folder_tells_its_task_to_whoever_loads_it_here(exported, talkative)
     assert again.task == seqio.get_mixture_or_task("tsa_rest14")
     assert again.facts == json.loads(json.dumps(talkative.facts))
     assert again.config == talkative.config
+
+
+def test_the_checkpoints_calibration_goes_with_it(talkative, run, tmp_path):
+    facts = {"slope": 0.5, "offset": -1.0, "step": 120}
+    calibration.write(run, "tsa", facts)
+    calibration.write(run, "asa", facts | {"step": 60})
+    student = dataclasses.replace(talkative, step=120)
+    folder = RunDirectory(export_hf(student, tmp_path / "mine", overwrite=False, run=run))
+    assert calibration.read(folder, "tsa", 0, print) == calibration.Calibration(0.5, -1.0)
+    assert calibration.read(folder, "asa", 0, print) is None
 
 
 def test_the_card_says_which_run_it_is_from(exported):
