@@ -46,15 +46,21 @@ def corpus_name(teacher: str, prompt: str, domain: str) -> str:
     return f"{teacher}_{prompt}_{domain}"
 
 
+def parts_of(name: str) -> tuple[str, str, str] | None:
+    """Returns teacher, prompt (of one word) and domain of a corpus; None where it is none's name.
+
+    Args:
+        name: As ``corpus_name`` makes it.
+    """
+    rest, _, domain = name.rpartition("_")
+    teacher, _, prompt = rest.rpartition("_")
+    return (teacher, prompt, domain) if teacher and domain in DOMAINS else None
+
+
 def teachers_in(root: Path) -> set[str]:
     """Returns the teachers that have a corpus in a data root, told by the folders' names."""
-    found = set()
-    for folder in (root / NAME).glob("*_*_*"):
-        for domain in DOMAINS:
-            teacher, _, prompt = folder.name.removesuffix(f"_{domain}").rpartition("_")
-            if teacher and prompt in PROMPTS and folder.name.endswith(f"_{domain}"):
-                found.add(teacher)
-    return found
+    named = (parts_of(folder.name) for folder in (root / NAME).glob("*_*_*"))
+    return {parts[0] for parts in named if parts and parts[1] in PROMPTS}
 
 
 def size_name(reviews: int) -> str:

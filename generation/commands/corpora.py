@@ -118,6 +118,22 @@ def corpus_import(
     typer.echo(f"left out: {listed}")
 
 
+@corpus.command("card")
+def corpus_card(
+    root: Annotated[Path, typer.Argument(help="Data root, whose understanding/ holds corpora.")],
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Licence that you give the texts on with, such as cc-by-nc-4.0."),
+    ] = None,
+) -> None:
+    """Write the card (README.md) of a data root's corpora; building them writes one, too."""
+    from generation.corpus import card
+
+    path = card.write_card(root, licence)
+    typer.echo(f"card: {path}")
+    printing.next_step(f"fsa push {path.parent} YOU/NAME --dry-run")
+
+
 def _print_outcome(outcome: Any, output_dir: Path) -> None:
     from fsa_jax.runtime import files
 

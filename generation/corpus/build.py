@@ -12,7 +12,7 @@ from typing import Any
 
 from fsa_jax.opinions.corpus import DRAW_FILE, HELD_OUT, NAME, VERSION
 from fsa_jax.runtime import files
-from generation.corpus import tfds_files
+from generation.corpus import card, tfds_files
 from generation.corpus.examples import Counts, Example, Sorter, Splitter
 
 # What a data root may hold already; anything else makes it a folder of something else.
@@ -127,6 +127,7 @@ def build(
             files.write_json(work / config / VERSION / "manifest.json", manifest)
         for config in outcome.splits:
             files.replace_folder(work / config, settings.root / NAME / config)
+    card.write_card(settings.root)
     return outcome
 
 
@@ -135,7 +136,7 @@ def _write_configs(sorter: Sorter, work: Path, settings: Settings) -> Outcome:
     counts: dict[str, Counts] = collections.defaultdict(Counts)
     splitter = Splitter(settings.validation_fraction, sorter.nearest)
     for example in sorter.sorted():
-        counts[example.config].add(example.status, example.reason)
+        counts[example.config].add(example)
         split = splitter.split(example)
         if split is None:
             continue
@@ -158,6 +159,7 @@ def _manifest(outcome: Outcome, config: str, settings: Settings) -> dict[str, An
     manifest: dict[str, Any] = {
         "config": config,
         "rows": sum(counts.statuses.values()),
+        "invented": counts.invented,
         "statuses": dict(sorted(counts.statuses.items())),
         "reasons": dict(sorted(counts.reasons.items())),
         "splits": outcome.splits[config],

@@ -172,9 +172,11 @@ class Counts:
 
     statuses: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     reasons: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    invented: int = 0
 
-    def add(self, status: str, reason: str) -> None:
+    def add(self, example: Example) -> None:
         """Counts one row; a reason's details, behind the colon, are left out."""
-        self.statuses[status] += 1
-        if status != OK:
-            self.reasons[f"{status}: {reason.split(':')[0]}"] += 1
+        self.statuses[example.status] += 1
+        self.invented += example.review_id.startswith(corpus.INVENTED)
+        if example.status != OK:
+            self.reasons[f"{example.status}: {example.reason.split(':')[0]}"] += 1

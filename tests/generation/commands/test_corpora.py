@@ -97,3 +97,11 @@ def test_what_cannot_be_imported_leaves_nothing(released, tmp_path, flags, words
     assert words in str(result.exception)
     assert isinstance(result.exception, (ValueError, OSError))
     assert not (tmp_path / "data").exists() or not list((tmp_path / "data").iterdir())
+
+
+def test_a_card_is_written_with_the_licence_that_is_given(runs, tmp_path):
+    assert corpus("build", runs, "--output-dir", tmp_path).exit_code == 0
+    result = corpus("card", tmp_path, "--licence", "cc-by-4.0")
+    path = tmp_path / "understanding" / "README.md"
+    assert result.output.startswith(f"card: {path}\nnext: fsa push {path.parent} ")
+    assert "license: cc-by-4.0\n" in path.read_text()
