@@ -80,7 +80,7 @@ def generate(choice: factory.Choice, options: run.Options, cluster: Cluster) -> 
     try:
         import ray
     except ImportError:
-        raise ValueError("--runner ray needs Ray; run: pip install 'fsa-jax[ray]'") from None
+        raise ValueError("--runner ray needs Ray; run: pip install ray") from None
     absolute = dataclasses.replace(
         options,
         reviews=options.reviews.absolute(),

@@ -95,11 +95,18 @@ def read_reviews(path: Path) -> Iterator[Review]:
         FileNotFoundError: There is no such file.
         ValueError: A line is not a review; the message names file, line and field.
     """
-    for number, row in files.json_lines(path):
-        try:
-            yield Review.from_json(row)
-        except ValueError as error:
-            raise ValueError(f"{path}, line {number}: {error}") from None
+    found = False
+    try:
+        for number, row in files.json_lines(path):
+            try:
+                yield Review.from_json(row)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}") from None
+            found = True
+    except ValueError as error:
+        if found:
+            raise
+        raise ValueError(f"{error}; `fsa reviews collect` makes reviews of other files") from None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

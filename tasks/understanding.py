@@ -80,9 +80,12 @@ class CorpusSource(seqio.TfdsDataSource):
         """Returns the loader of the folder, and what it takes as the train split."""
         folder = self.folder
         if not (folder / "dataset_info.json").is_file():
+            others = ", ".join(sorted(teachers_in(data_root())))
+            hint = f"; MIXTURE_OR_TASK_NAME may name a teacher that has one: {others}"
             raise FileNotFoundError(
                 f"{folder} holds no corpus (no dataset_info.json): make one with `fsa corpus "
                 f"build` or `fsa corpus import FILE… --output-dir {data_root()}`"
+                + (hint if others else "")
             )
         check_manifest(folder)
         name, train = self._tfds_dataset.name, "train"

@@ -18,6 +18,7 @@ import gin
 from fsa_jax.cli.gin_files import COMMAND_LINE, RIVALS, Copies, Macros, find_file, search_folders
 
 _FLAG = re.compile(r"--gin\.(?P<name>[^=]+)=(?P<value>.*)", re.DOTALL)
+_WITHOUT_GIN = re.compile(r"-*(?P<rest>[A-Z][A-Z_]+=.*)", re.DOTALL)
 # Macros that name a file or folder: text, whatever it looks like, and `~` is a home folder.
 _PATHS = (
     "MODEL_DIR",
@@ -39,7 +40,11 @@ def read_flags(arguments: Iterable[str]) -> list[str]:
     for argument in arguments:
         match = _FLAG.fullmatch(argument)
         if not match:
-            raise ValueError(f"unknown argument {argument!r}; settings look like --gin.NAME=VALUE")
+            meant = _WITHOUT_GIN.fullmatch(argument)
+            hint = f"; did you mean --gin.{meant['rest']}?" if meant else ""
+            raise ValueError(
+                f"unknown argument {argument!r}; settings look like --gin.NAME=VALUE{hint}"
+            )
         name, value = match["name"], match["value"]
         bindings.append(f"{name} = {quoted(value, is_path=name in _PATHS)}")
     return bindings

@@ -6,7 +6,6 @@ So includes are looked up here, and gin gets copies that name them by absolute p
 """
 
 import dataclasses
-import difflib
 import hashlib
 import os
 import pathlib
@@ -16,6 +15,7 @@ from typing import Any
 from gin import config_parser
 
 import fsa_jax
+from fsa_jax.runtime.files import near
 
 COMMAND_LINE = "the command line"
 REQUIRED = "%gin.REQUIRED"
@@ -69,14 +69,8 @@ def find_file(name: str, folders: Sequence[pathlib.Path]) -> pathlib.Path:
     }
     raise FileNotFoundError(
         f"gin file {name!r} is neither here nor in {', '.join(map(str, folders))}"
-        + did_you_mean(name, known)
+        + near(name, known)
     )
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Returns ``; did you mean …?`` with the names that come near, or nothing."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
 class _Reader(config_parser.ParserDelegate):
@@ -158,14 +152,14 @@ class Macros:
         known = self.declared | self.read
         for name in self.settings:
             if name not in known:
-                near = did_you_mean(name, sorted(known))
-                raise ValueError(f"nothing reads the macro {name}{near}")
+                hint = near(name, sorted(known))
+                raise ValueError(f"nothing reads the macro {name}{hint}")
         for name, setting in self.settings.items():
             if setting.value == REQUIRED:
                 raise ValueError(f"{name} is not set: give --gin.{name}=…")
         if missing := sorted(self.read - set(self.settings) - {"gin.REQUIRED"}):
-            near = did_you_mean(missing[0], self.settings)
-            raise ValueError(f"the macro {missing[0]} is read but never set{near}")
+            hint = near(missing[0], self.settings)
+            raise ValueError(f"the macro {missing[0]} is read but never set{hint}")
 
     def _add(self, text: str, path: pathlib.Path | None) -> None:
         reader = _Reader()

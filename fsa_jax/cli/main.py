@@ -67,12 +67,13 @@ class _Group(typer.core.TyperGroup):
 class _LazyGroup(_Group):
     """A group that imports a command's module only when that command is run."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: Any, name: str) -> Any:
-        """Returns what help needs to list the command."""
-        return typer.core.TyperCommand(name, help=_COMMANDS[name][2]) if name in _COMMANDS else None
+    def __init__(self, **settings: Any):
+        super().__init__(**settings)
+        # What help needs to list the commands, and typer to tell which name comes near.
+        self.commands = {
+            name: typer.core.TyperCommand(name, help=line)
+            for name, (_, _, line) in _COMMANDS.items()
+        }
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Expands ``~``, which shells do not where it stands behind ``--option=``."""
@@ -124,7 +125,7 @@ def _app(version: _Version = False) -> None:
 
 _SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 _GinFile = Annotated[
-    list[str], typer.Option("--gin_file", help="Gin file; may be given several times.")
+    list[str], typer.Option("--gin_file", help="Such as finetune.gin; later files win.")
 ]
 _GinBindings = Annotated[
     list[str] | None, typer.Option("--gin_bindings", help="A gin binding 'NAME = VALUE'.")
@@ -241,7 +242,7 @@ def _run_t5x(
         raise ValueError(f"--engine={engine}: it is builtin or t5x")
     found = importlib.util.find_spec("t5x")
     if found is None:
-        raise ValueError("--engine=t5x: T5X is not installed; pip install 'fsa-jax[t5x]'")
+        raise ValueError("--engine=t5x: T5X is not installed; `fsa doctor` says how to")
     own = str(gin_files.gin_folder())
     # T5X finds its own gin files beside its package.
     theirs = os.path.dirname(os.path.dirname(str(found.origin)))

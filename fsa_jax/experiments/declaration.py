@@ -163,7 +163,7 @@ def load(name: str, sizes: Iterable[str]) -> Experiment:
     path = Path(name) if name.endswith((".yaml", ".yml")) else files.get(name)
     if path is None or not path.is_file():
         raise FileNotFoundError(
-            f"no experiment {name!r}{near(name, files)}: it is one of {', '.join(files)}, or "
+            f"no experiment {name!r}{near(name, files)}; it is one of {', '.join(files)}, or "
             "the path of a .yaml file"
         )
     try:

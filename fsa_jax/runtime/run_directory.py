@@ -294,6 +294,11 @@ class RunDirectory:
             FileNotFoundError: There is no (such) checkpoint.
         """
         steps = self.steps()
+        if not self.path.exists():
+            raise FileNotFoundError(
+                f"{self} does not exist: name a run directory, a checkpoint or a Hugging Face "
+                "folder (`hf download NAME --local-dir FOLDER` gets one of the Hub)"
+            )
         if not steps:
             raise FileNotFoundError(f"{self}: no checkpoint here, nor a folder of {PREFIX}_<step>")
         if step is not None:

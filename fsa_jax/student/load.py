@@ -77,6 +77,11 @@ def load(
         FileNotFoundError: There is no student.
         ValueError: The task is not known or not told, or the weights are those of another model.
     """
+    is_huggingface = restore.is_huggingface(absolute(checkpoint))
+    if is_huggingface and step is not None:
+        raise ValueError(f"step {step}: {checkpoint} is a Hugging Face folder, which holds but one")
+    # What is not there is told before anything is loaded.
+    at = 0 if is_huggingface else step_of(find_checkpoint(checkpoint, step)[0])
     if module:
         importlib.import_module(module)
     facts = run_of(checkpoint).manifest()
@@ -87,10 +92,6 @@ def load(
     config = (model or _told_config(checkpoint, facts)).without_dropout()
     boxed = jax.eval_shape(lambda: network.init_params(config, jax.random.key(0)))
     abstract = partitioning.abstract(boxed, partitioning.make_mesh(), partitioning.axis_rules())
-    if restore.is_huggingface(absolute(checkpoint)):
-        at = 0
-    else:
-        at = step_of(find_checkpoint(checkpoint, step)[0])
     params, found = restore.load_params(checkpoint, config, abstract, say, step)
     say(f"restored: weights of {found}")
     return Student(params, config, provider, facts, at)

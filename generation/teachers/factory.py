@@ -10,6 +10,7 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
+from fsa_jax.runtime.files import near
 from generation.teachers.base import Spec, Teacher
 from generation.teachers.presets import PRESETS, SAMPLING, Preset, Price
 
@@ -85,7 +86,10 @@ def describe(choice: Choice) -> tuple[Spec, Price | None]:
 
 def _backend(choice: Choice) -> tuple[str, Preset | None]:
     if not re.fullmatch(r"[a-z][a-z0-9_]*", choice.teacher):
-        raise ValueError(f"--teacher is {choice.teacher!r}; use lower-case letters, digits and _")
+        raise ValueError(
+            f"--teacher is {choice.teacher!r}; use lower-case letters, digits and _"
+            f"{near(choice.teacher, PRESETS)}"
+        )
     preset = PRESETS.get(choice.teacher)
     backend = choice.backend or (preset.backend if preset else None)
     if backend is None:

@@ -64,7 +64,7 @@ class VLLMTeacher:
             import vllm
         except ImportError as error:
             raise ValueError(
-                f"the vllm backend needs vLLM ({error}); run: pip install 'fsa-jax[vllm]', or see "
+                f"the vllm backend needs vLLM ({error}); run: pip install vllm, or see "
                 "the README for a GPU box"
             ) from None
         try:

@@ -91,6 +91,9 @@ def test_a_line_that_is_no_review_is_named_after_those_before_it(tmp_path):
     assert next(found).review_id == "r1"
     with pytest.raises(ValueError, match=r"reviews\.jsonl, line 2: field 'rating' is 9\.0"):
         next(found)
+    path.write_text("The food was good.\n")
+    with pytest.raises(ValueError, match=r"line 1: not JSON .*; `fsa reviews collect` makes"):
+        next(records.read_reviews(path))
     with pytest.raises(FileNotFoundError, match=r"gone\.jsonl does not exist"):
         next(records.read_reviews(tmp_path / "gone.jsonl"))
 

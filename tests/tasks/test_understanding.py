@@ -81,7 +81,11 @@ def test_a_missing_corpus_says_how_to_make_it(data_dir):
     assert "mixtral_8x7b_anl_laptop/1.0.0" in message
     assert "fsa corpus" in message
     assert "dataset_info.json" in message
+    assert "MIXTURE_OR_TASK_NAME" not in message
     assert "\n" not in message
+    (data_dir / "understanding" / "lexicon_anl_laptop").mkdir(parents=True)
+    with pytest.raises(FileNotFoundError, match=r"name a teacher that has one: lexicon$"):
+        task.get_dataset(LENGTHS, "train")
 
 
 def test_the_data_root_must_be_set_and_exist(data_dir, monkeypatch):

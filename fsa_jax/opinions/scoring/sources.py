@@ -65,6 +65,8 @@ def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield from () if path.name.endswith(METRICS) else (path,)
         return
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: name a run directory or prediction files")
     files: list[Path]
     if runs := runs_in(path):
         files = [Path(file) for run in runs for file in run.scored_predictions().values()]

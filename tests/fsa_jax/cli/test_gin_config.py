@@ -87,7 +87,8 @@ def test_the_main_job_has_the_papers_numbers():
             ["--gin.MODEL_DIR=x", "--gin.BATCH_SIZE=8", "--gin.EXAMPLES_PER_BATCH=50"],
             "BATCH_SIZE=8 and EXAMPLES_PER_BATCH=50 are both given",
         ),
-        (["--MODEL_DIR=x"], "settings look like --gin.NAME=VALUE"),
+        (["--MODEL_DIR=x"], r"like --gin.NAME=VALUE; did you mean --gin.MODEL_DIR=x\?"),
+        (["--verbose"], "settings look like --gin.NAME=VALUE$"),
     ],
 )
 def test_mistakes_end_with_what_was_meant(flags, message):

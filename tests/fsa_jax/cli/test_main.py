@@ -179,7 +179,7 @@ def test_finetune_evaluate_predict_export_and_report(world, tmp_path):
     ("settings", "message"),
     [
         ({"MIXTURE_OR_TASK_NAME": "distil_lexicon_anl_rw"}, "distill_lexicon_anl_rw"),
-        ({"INITIAL_CHECKPOINT_PATH": "nowhere"}, "nowhere: no checkpoint here"),
+        ({"INITIAL_CHECKPOINT_PATH": "nowhere"}, "nowhere does not exist: name a run directory"),
         ({"TRAIN_STEPS": "0"}, "TRAIN_STEPS"),
     ],
 )
@@ -326,3 +326,9 @@ def test_commands_and_options_are_completed(words, offered):
     asked = {"_FSA_COMPLETE": "complete_bash", "COMP_WORDS": words}
     done = command("fsa", env=asked | {"COMP_CWORD": str(len(words.split()) - 1)})
     assert offered in done.stdout, done.stderr
+
+
+def test_a_command_that_is_none_is_told_with_its_neighbour():
+    done = CliRunner().invoke(main.fsa, ["predcit", "a.txt"])
+    assert done.exit_code == 2
+    assert "Did you mean 'predict'" in done.output

@@ -59,7 +59,10 @@ def test_folders_that_hold_no_checkpoint_do_not_count(tmp_path):
     for name in ("checkpoint_10", "checkpoint_11.orbax-checkpoint-tmp", "checkpoint_x"):
         (tmp_path / name).mkdir()
     assert (run.steps(), run.incomplete()) == ([9], [tmp_path / "checkpoint_10"])
-    with pytest.raises(FileNotFoundError, match="no checkpoint here"):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="empty: no checkpoint here"):
+        find_checkpoint(tmp_path / "empty")
+    with pytest.raises(FileNotFoundError, match=r"nothing does not exist: .*hf download"):
         find_checkpoint(tmp_path / "nothing")
 
 

@@ -85,6 +85,13 @@ def test_a_hugging_face_folder_needs_its_task_alone(student, tmp_path):
         np.testing.assert_array_equal(one, other)
     with pytest.raises(ValueError, match="give --task"):
         load(str(folder))
+    with pytest.raises(ValueError, match=r"step 7: .* holds but one"):
+        load(str(folder), "tsa_rest14", step=7)
+
+
+def test_what_is_not_there_is_told_before_its_task_is_asked_for(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist"):
+        load(str(tmp_path / "nowhere"), module="nothing.to.import")
 
 
 def test_a_run_on_a_task_that_a_gin_file_made_says_what_to_give(trained, tmp_path):

@@ -60,6 +60,7 @@ def test_a_name_stands_for_an_address_that_moves():
     ("choice", "words"),
     [
         (Choice("My-Teacher"), "--teacher is 'My-Teacher'; use lower-case letters, digits and _"),
+        (Choice("gpt-35"), "letters, digits and _; did you mean gpt35"),
         (Choice("mine"), "--teacher mine is no preset .*; name its --backend"),
         (Choice("mine", "vlm", "m"), "--backend is 'vlm'; use one of vllm, openai, openai_batch"),
         (Choice("mine", "vllm"), "--teacher mine is no preset; name its model by --model"),

@@ -124,8 +124,11 @@ def test_what_is_no_prediction_is_named(tmp_path):
     (tmp_path / "a").write_text('{"id": "1", "text": "Fine .", "opinions": []}\n')
     with pytest.raises(ValueError, match=r"a:1: .*'task' is missing; it looks like opinions"):
         score_file(tmp_path / "a")
-    with pytest.raises(FileNotFoundError, match="no prediction file and no folder"):
+    with pytest.raises(FileNotFoundError, match="nowhere does not exist: name a run directory"):
         score_paths([tmp_path / "nowhere"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match="no prediction file and no folder"):
+        score_paths([tmp_path / "empty"])
 
 
 @pytest.mark.parametrize(
