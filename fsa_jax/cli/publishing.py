@@ -1,7 +1,6 @@
 """The commands ``fsa export`` and ``fsa push``: from a run to a folder for others, to the Hub."""
 
 import pathlib
-import sys
 from typing import Annotated
 
 import typer
@@ -38,11 +37,16 @@ def export(
     from fsa_jax.runtime.run_directory import run_of
 
     process.import_quietly("seqio")
+    from fsa_jax.huggingface.export import refuse_full
     from fsa_jax.student.export import best_seed, export_hf
-    from fsa_jax.student.load import load
+    from fsa_jax.student.load import load, to_stderr
 
-    chosen = best_seed(checkpoint, lambda line: print(line, file=sys.stderr))
+    refuse_full(output_dir, overwrite)
+    chosen = best_seed(checkpoint, to_stderr)
     run = run_of(chosen)
+    status = run.status()
+    if status and status.state != "finished":
+        to_stderr(f"note: {run} is {status.state} at step {status.step} of {status.steps}")
     folder = export_hf(
         load(chosen, task, module=module, step=step),
         output_dir,

@@ -55,8 +55,7 @@ def export(
         ValueError: The vocabulary is larger than the embedding, or no SentencePiece model.
     """
     output_dir = Path(output_dir)
-    if output_dir.exists() and any(output_dir.iterdir()) and not overwrite:
-        raise FileExistsError(f"{output_dir} is not empty: name another folder or use --overwrite")
+    refuse_full(output_dir, overwrite)
     rows = rows or config.vocab_size
     model = plain_model(_read_vocabulary(vocabulary))
     tokenizer = _tokenizer(model)
@@ -75,6 +74,12 @@ def export(
             (folder / name).write_text(text, encoding="utf-8")
         files.replace_folder(folder, output_dir)
     return output_dir
+
+
+def refuse_full(folder: Path, overwrite: bool) -> None:
+    """Raises FileExistsError where a folder would be replaced without the user's word."""
+    if folder.exists() and any(folder.iterdir()) and not overwrite:
+        raise FileExistsError(f"{folder} is not empty: name another folder or use --overwrite")
 
 
 def _to_hf(params: Mapping[str, Any], config: network.T5Config, rows: int) -> dict[str, np.ndarray]:

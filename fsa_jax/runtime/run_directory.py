@@ -299,6 +299,8 @@ class RunDirectory:
                 f"{self} does not exist: name a run directory, a checkpoint or a Hugging Face "
                 "folder (`hf download NAME --local-dir FOLDER` gets one of the Hub)"
             )
+        if not steps and (seeds := sorted(child.name for child in self.path.glob(f"{_SEED}*"))):
+            raise FileNotFoundError(f"{self} holds runs of seeds: name one, {' or '.join(seeds)}")
         if not steps:
             raise FileNotFoundError(f"{self}: no checkpoint here, nor a folder of {PREFIX}_<step>")
         if step is not None:

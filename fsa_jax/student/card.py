@@ -74,7 +74,7 @@ def write_card(
         section("Data", *_data(lineage, is_invented)),
         section("Hyperparameters", _hyperparameters(student, lineage)),
         section("Scores", *(scores.parts(student.step) if scores else ["It was not scored."])),
-        section("Limits", _limits(task)),
+        section("Limits", _limits(task, run)),
         section("Licence", _licence(licence)),
         section("Made with", _made_with(student)),
     ]
@@ -203,9 +203,14 @@ def _hyperparameters(student: Student, lineage: Sequence[Lineage]) -> str:
     return table(("what", "value"), rows) if rows else "Not known."
 
 
-def _limits(task: str) -> str:
-    kind = kind_of(task)
-    lines = [
+def _limits(task: str, run: RunDirectory | None) -> str:
+    kind, status = kind_of(task), run.status() if run else None
+    lines = []
+    if status and status.state != "finished":
+        lines.append(
+            f"**The run has not finished: it is at step {status.step} of {status.steps}.**"
+        )
+    lines += [
         "English reviews of restaurants and laptops; other languages and domains were not tried.",
         "Text that is longer than what it was trained on (see above) is not what it knows.",
     ]

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from fsa_jax.cli.main import fsa
 from fsa_jax.huggingface import hub
+from fsa_jax.runtime.run_directory import RunDirectory, Status
 from fsa_jax.student import load as loading
 
 
@@ -20,6 +21,21 @@ def run(monkeypatch, tmp_path):
 def test_an_unknown_format_is_told_first(run):
     done = run("export", "--checkpoint", "run", "--output-dir", "x", "--format", "onnx")
     assert "--format=onnx: only hf is known" in str(done.exception)
+
+
+def test_a_folder_that_is_not_empty_is_told_before_anything_is_loaded(run, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").touch()
+    done = run("export", "--checkpoint", "run", "--output-dir", "full")
+    assert "full is not empty: name another folder or use --overwrite" in str(done.exception)
+
+
+def test_a_run_that_has_not_finished_is_told(run, monkeypatch, tmp_path):
+    RunDirectory(tmp_path / "x").write_status(Status("stopped", 60, 100))
+    monkeypatch.setattr(loading, "load", lambda *_, **__: 1 / 0)
+    done = run("export", "--checkpoint", "x", "--output-dir", "new")
+    assert isinstance(done.exception, ZeroDivisionError)
+    assert f"note: {tmp_path / 'x'} is stopped at step 60 of 100" in done.stderr
 
 
 def test_a_dry_run_lists_files_sizes_and_card(run, tmp_path):

@@ -59,6 +59,10 @@ def test_folders_that_hold_no_checkpoint_do_not_count(tmp_path):
     for name in ("checkpoint_10", "checkpoint_11.orbax-checkpoint-tmp", "checkpoint_x"):
         (tmp_path / name).mkdir()
     assert (run.steps(), run.incomplete()) == ([9], [tmp_path / "checkpoint_10"])
+    (tmp_path / "seeds" / "seed_42").mkdir(parents=True)
+    (tmp_path / "seeds" / "seed_52").mkdir()
+    with pytest.raises(FileNotFoundError, match="runs of seeds: name one, seed_42 or seed_52"):
+        find_checkpoint(tmp_path / "seeds")
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match="empty: no checkpoint here"):
         find_checkpoint(tmp_path / "empty")

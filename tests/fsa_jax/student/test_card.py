@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from huggingface_hub import ModelCard
 
-from fsa_jax.runtime.run_directory import RunDirectory
+from fsa_jax.runtime.run_directory import RunDirectory, Status
 from fsa_jax.student.card import longest_answer, settings_of, write_card
 
 CONFIG = """\
@@ -81,6 +81,13 @@ def test_scores_and_licence_stand_in_the_card_and_its_head(card):
 def test_limits_name_what_it_can_answer(card):
     assert "`target | polarity ; …`" in card.text
     assert "positive, negative, neutral, conflict" in card.text
+
+
+def test_a_run_that_has_not_finished_is_told(student, run):
+    assert "has not finished" not in write_card("mine", student, run)
+    run.write_status(Status("stopped", 60, 100))
+    told = "- **The run has not finished: it is at step 60 of 100.**"
+    assert told in write_card("mine", student, run)
 
 
 def test_scores_on_invented_sentences_are_no_results(student, run):
