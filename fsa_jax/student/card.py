@@ -192,8 +192,8 @@ def _hyperparameters(student: Student, lineage: Sequence[Lineage]) -> str:
     rows = [(words, student.facts[key]) for key, words in _FACTS.items() if key in student.facts]
     settings = lineage[0].settings if lineage else {}
     for name, words in _HYPERPARAMETERS.items():
-        if settings.get(name) is not None:
-            rows.append((words, settings[name]))
+        if (value := settings.get(name)) is not None:
+            rows.append((words, _lengths(value) if isinstance(value, dict) else value))
     for name, words in _PARTS.items():
         part = str(settings.get(f"loop.RunConfig.{name}", "")).removeprefix("@")
         numbers = {k.rpartition(".")[2]: v for k, v in settings.items() if k.startswith(f"{part}.")}
@@ -201,6 +201,11 @@ def _hyperparameters(student: Student, lineage: Sequence[Lineage]) -> str:
             shown = ", ".join(f"{key} {value}" for key, value in numbers.items())
             rows.append((words, f"{part.rpartition('.')[2]} ({shown})"))
     return table(("what", "value"), rows) if rows else "Not known."
+
+
+def _lengths(by_feature: Mapping[str, int | None]) -> str:
+    shown = (f"{name} {length or 'as long as needed'}" for name, length in by_feature.items())
+    return ", ".join(shown)
 
 
 def _limits(task: str, run: RunDirectory | None) -> str:

@@ -19,7 +19,7 @@ INITIAL_CHECKPOINT_PATH = \\
 MAX_DECODE_LENGTH = 24
 MODEL = @network.T5Config()
 TASK_FEATURE_LENGTHS = {{'inputs': 64,
-    'targets': 32}}
+    'targets': None}}
 
 # Parameters for optimizers.adamw:
 optimizers.adamw.b1 = 0.9
@@ -62,7 +62,7 @@ def test_hyperparameters_are_those_of_the_run(card):
     for line in (
         "| steps | 60 |",
         "| rows a step | 16 |",
-        "| tokens of a row | {'inputs': 64, 'targets': 32} |",
+        "| tokens of a row | inputs 64, targets as long as needed |",
         "| optimizer | adamw (b1 0.9, weight_decay 0.01) |",
         "| jax | 9.9 |",
     ):
@@ -120,6 +120,6 @@ def test_the_longest_answer_is_the_runs(run, tmp_path):
 def test_settings_are_read_over_several_lines():
     found = settings_of(CONFIG.format(initial="a b"))
     assert found["INITIAL_CHECKPOINT_PATH"] == "a b"
-    assert found["TASK_FEATURE_LENGTHS"] == {"inputs": 64, "targets": 32}
+    assert found["TASK_FEATURE_LENGTHS"] == {"inputs": 64, "targets": None}
     assert found["MODEL"] == "@network.T5Config()"
     assert found["loop.RunConfig.batch"] == "%BATCH_SIZE"
