@@ -38,6 +38,7 @@ setup(
         "fsa_jax": ["constraints.txt"],  # a link; the doctor compares with it
         "fsa_jax.experiments": ["declared/*.yaml"],
         "fsa_jax.experiments.report": ["page.css", "page.js"],
+        "fsa_jax.serving": ["page.html", "page.css", "page.js", "icon.svg"],
         "generation.evaluation": ["*.yaml"],
         "generation.lexicon": ["*.yaml"],
         "generation.world": ["*.yaml"],
@@ -84,6 +85,7 @@ setup(
         "torch": ["torch>=2.9"],
         "vllm": ["vllm>=0.11"],
         "ray": ["ray>=2.50"],
+        "serve": ["fastapi>=0.130", "prometheus-client>=0.22", "uvicorn>=0.35"],
         "reviews": ["datasketch>=1.6"],  # near-duplicates
         "beam": ["apache-beam>=2.70"],  # with tasks/beam_requirements.txt as constraints
         "label-studio": ["label-studio-sdk>=2.0"],

@@ -19,7 +19,7 @@ FLOORS = (
     {"decoding", "huggingface"},
     {"training"},
     {"student"},
-    {"experiments"},
+    {"experiments", "serving"},
     {"cli"},
 )
 GROUND = {"fsa_jax.opinions", "fsa_jax.runtime"}

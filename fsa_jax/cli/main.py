@@ -34,6 +34,7 @@ _COMMANDS = {
     ),
     "score": ("fsa_jax.cli.benchmark", "score", "Score prediction files."),
     "predict": ("fsa_jax.cli.predict", "predict", "Let a student answer your own text."),
+    "serve": ("fsa_jax.cli.serve", "serve", "Serve students over HTTP, with a page."),
     "calibrate": ("fsa_jax.cli.predict", "calibrate", "Make a student's confidence honest."),
     "export": ("fsa_jax.cli.publishing", "export", "Export a student to Hugging Face."),
     "push": ("fsa_jax.cli.publishing", "push", "Push a student or corpora to the Hub."),

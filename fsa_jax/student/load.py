@@ -15,7 +15,7 @@ import seqio
 
 from fsa_jax.data.providers import get_provider
 from fsa_jax.huggingface import weights
-from fsa_jax.model import network, partitioning
+from fsa_jax.model import flops, network, partitioning
 from fsa_jax.model.network import T5Config
 from fsa_jax.runtime.run_directory import absolute, find_checkpoint, run_of, step_of
 from fsa_jax.training import restore
@@ -38,6 +38,11 @@ class Student:
     task: seqio.Task | seqio.Mixture
     facts: dict[str, Any]
     step: int
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it is made of."""
+        return flops.count_params(self.params)
 
     @property
     def vocabulary(self) -> seqio.Vocabulary:

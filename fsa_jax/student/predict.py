@@ -134,7 +134,7 @@ class Predictor:
             rows = self.predict(texts.to_list(), given, split)
             return pandas.DataFrame(rows, index=texts.index)
         texts = list(texts)
-        self._check_given(texts, given)
+        self.check(texts, given)
         if not split:
             return self._whole(texts, given or [""] * len(texts))
         places = [_sentences(text) for text in texts]
@@ -142,7 +142,8 @@ class Predictor:
         asked = iter(self._whole(flat, [""] * len(flat)))
         return [self._join([next(asked) for _ in spans], spans) for spans in places]
 
-    def _check_given(self, texts: Sequence[Any], given: Sequence[str] | None) -> None:
+    def check(self, texts: Sequence[Any], given: Sequence[str] | None) -> None:
+        """Refuses what ``predict`` cannot answer, before anything is decoded; see there."""
         for number, text in enumerate(texts):
             if not isinstance(text, str):
                 raise ValueError(f"text {number} is {text!r}, no text")
