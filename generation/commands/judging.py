@@ -96,12 +96,16 @@ def _print_summary(summary: dict[str, Any]) -> None:
 
 def _print_lengths(by_length: dict[str, list[dict[str, Any]]]) -> None:
     rows = [
-        (teacher, f"{r['shortest']}-{r['longest']}", r["reviews"], labelling.interval(r, "mean"))
+        (teacher, _range(r["shortest"], r["longest"]), r["reviews"], labelling.interval(r, "mean"))
         for teacher, ranges in by_length.items()
         for r in ranges
     ]
     columns = ("teacher", "words", "reviews", "mean of the six scores, 95%")
     printing.table("By length of the review (figure 3)", columns, rows)
+
+
+def _range(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
 
 
 def _say(given: dict[str, int]) -> str:

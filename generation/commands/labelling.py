@@ -86,8 +86,10 @@ def interval(figures: Mapping[str, float | None], name: str, scale: float = 1.0)
 
 def say_counts(summary: Mapping[str, Any]) -> str:
     """Says what was done to the annotations of an export."""
+    taken = ", ".join(f"{number} is {who}" for who, number in summary["taken_annotators"].items())
     return (
         f"{summary['cancelled_annotations']} annotations cancelled, "
         f"{summary['repeated_annotations']} repeated and counted once, "
         f"{summary['replaced_annotations']} replaced by a newer one of the same annotator"
+        + (f"; by who was asked for what, {taken}" if taken else "")
     )

@@ -29,6 +29,7 @@ GUIDE = (
     f"them to their targets. Where you cannot decide, mark a word as “{LEFT_OUT}”."
 )
 
+_TAXONOMY = 'leafsOnly="true" maxUsages="1" showFullPath="true" pathSeparator="#"'
 _END = re.compile(r"([.!?…]+)[\"'”’)\]]*\s+|\s*\n\s*")
 _ABBREVIATIONS = frozenset(
     ("approx", "dr", "e.g", "etc", "i.e", "mr", "mrs", "ms", "prof", "st", "vs")
@@ -149,7 +150,7 @@ def interface(domain: str, annotators: Sequence[str] = (), notes: bool = False) 
         "  </Labels>",
         '  <Relations><Relation value="says of"/></Relations>',
         '  <Text name="text" value="$text" granularity="word" saveTextResult="yes"/>',
-        *_choice("Taxonomy", CATEGORY, "category", 'leafsOnly="true" maxUsages="1"'),
+        *_choice("Taxonomy", CATEGORY, "category", _TAXONOMY),
     ]
     entities: dict[str, list[str]] = collections.defaultdict(list)
     for name in NAMES[domain]:

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
+import numpy as np
+
 from fsa_jax.runtime import files
 
 _SEPARATOR = ", "
@@ -178,6 +180,7 @@ class Export:
         skipped: Annotations that their annotators cancelled.
         repeated: Annotations that stand in the export more than once, beyond the first.
         replaced: Annotations that a newer one of the same annotator and item takes the place of.
+        taken: Numbers of annotators by the addresses that they are taken for.
     """
 
     items: dict[str, Item] = dataclasses.field(default_factory=dict)
@@ -185,6 +188,7 @@ class Export:
     skipped: int = 0
     repeated: int = 0
     replaced: int = 0
+    taken: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def problems(self) -> list[str]:
@@ -196,12 +200,13 @@ class Export:
         """The items that count."""
         return [item for item in self.items.values() if not item.complaints]
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[str, Any]:
         """Returns what was done to annotations, as reports tell it."""
         return {
             "cancelled_annotations": self.skipped,
             "repeated_annotations": self.repeated,
             "replaced_annotations": self.replaced,
+            "taken_annotators": self.taken,
         }
 
 
@@ -244,6 +249,7 @@ def read(
         raise ValueError(f"{where} holds no annotation; annotate, then export again")
     _check_servers(where, exported)
     _keep_newest(exported, export)
+    _recognise(export)
     return export
 
 
@@ -425,3 +431,35 @@ def _keep_newest(exported: list[tuple[Item, Annotation]], export: Export) -> Non
             ids.add(annotation.id)
     for (name, _), annotation in sorted(kept.items(), key=lambda one: one[1].place):
         export.items[name].annotations.append(annotation)
+
+
+def _recognise(export: Export) -> None:
+    """Finds the people behind numbers where tasks were assigned to addresses.
+
+    Exports tell numbers alone, as a rule. Each address is taken for the number that has annotated
+    the most of what was asked of it. Of people who were asked for the same, nobody can tell who is
+    who; their tasks count as if anybody had been asked.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    items = export.items.values()
+    addresses = sorted({who for item in items for who in item.asked if not who.isdecimal()})
+    done = {a.annotator for item in items for a in item.annotations}
+    asked = {who for item in items for who in item.asked}
+    numbers = sorted(who for who in done - asked if who.isdecimal())
+    # How often who is asked for what who has done; the sum is to be as large as can be.
+    work = np.zeros((len(addresses), len(numbers)))
+    for item in items:
+        for who in {a.annotator for a in item.annotations} & set(numbers):
+            for address in set(item.asked) & set(addresses) - done:
+                work[addresses.index(address), numbers.index(who)] += 1
+    rows = [tuple(row) for row in work.tolist()]
+    alike = {
+        who for who, row in zip(addresses, rows, strict=True) if any(row) and rows.count(row) > 1
+    }
+    for row, column in zip(*linear_sum_assignment(work, maximize=True), strict=True):
+        if work[row, column] and addresses[row] not in alike:
+            export.taken[addresses[row]] = numbers[column]
+    for item in items:
+        known = [export.taken.get(who, who) for who in item.asked]
+        item.asked = () if alike & set(item.asked) else tuple(known)

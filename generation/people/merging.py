@@ -77,7 +77,7 @@ class Merged:
     agreement: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
     problems: list[str] = dataclasses.field(default_factory=list)
     tasks: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    done: dict[str, int] = dataclasses.field(default_factory=dict)
+    done: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def merge(exports: Sequence[Path], reconciled: Sequence[Path] = ()) -> Merged:

@@ -53,6 +53,54 @@ def test_those_who_were_asked_have_to_annotate(tmp_path, annotators, asked, comp
     assert bool(item.complaints) == bool(complaint)
 
 
+def assigned(count, people, done_by):
+    """Tasks as exported that were assigned to people, and done by those with these numbers."""
+    given = label_studio.assign(count, people)
+    numbers = dict(zip(people, done_by, strict=True))
+    return [
+        task(*(numbers[who] for who in pair["annotators"].split(", ")), task=f"t{n}", **pair)
+        for n, pair in enumerate(given)
+    ]
+
+
+def test_numbers_are_recognised_by_who_was_asked_for_what(tmp_path):
+    people = ["a@x.org", "b@x.org", "c@x.org", "d@x.org"]
+    tasks = assigned(24, people, [7, 5, 9, 12])
+    tasks[0]["annotations"][1]["completed_by"] = 9  # has taken the wrong task
+    found = export(tmp_path / "e.json", *tasks)
+    assert found.taken == {"a@x.org": "7", "b@x.org": "5", "c@x.org": "9", "d@x.org": "12"}
+    for item in found.items.values():
+        item.check_pair()
+    (problem,) = found.problems
+    assert problem == "task 1 (t0): 5 has not annotated it, but 9 has; let 5 do so"
+
+
+def test_one_who_has_done_nothing_is_not_taken_for_another(tmp_path):
+    tasks = assigned(6, ["a@x.org", "b@x.org", "c@x.org"], [1, 2, 3])
+    for row in tasks:
+        row["annotations"] = [a for a in row["annotations"] if a["completed_by"] != 3]
+    found = export(tmp_path / "e.json", *tasks)
+    assert found.taken == {"a@x.org": "1", "b@x.org": "2"}
+    for item in found.items.values():
+        item.check_pair()
+    assert len(found.problems) == 4
+    assert all("c@x.org has not annotated it; let c@x.org do so" in p for p in found.problems)
+
+
+def test_of_two_who_were_asked_for_the_same_nobody_is_called_by_name(tmp_path):
+    tasks = assigned(4, ["a@x.org", "b@x.org"], [1, 2])
+    tasks[1]["annotations"].pop()
+    found = export(tmp_path / "e.json", *tasks)
+    assert found.taken == {}
+    for item in found.items.values():
+        item.check_pair()
+    assert found.problems == ["task 2 (t1): only 1 has annotated it; let a second person do so"]
+
+
+def test_numbers_are_nobodys_address(tmp_path):
+    assert export(tmp_path / "e.json", task(1, 2, annotators="1, 3")).taken == {}
+
+
 def test_two_exports_of_one_project_are_read_as_one(tmp_path):
     for name, who in (("a", 1), ("b", 2)):
         (tmp_path / f"{name}.json").write_text(json.dumps([task(who)]))
