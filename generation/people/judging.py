@@ -93,6 +93,10 @@ LEVELS_NOTE = (
 )
 # The control that passages are marked with.
 PASSAGE = "passage"
+_STAYS = (
+    "position: sticky; top: 0; z-index: 1; max-height: 40vh; overflow: auto; "
+    "background: var(--color-neutral-background, white); border-bottom: 1px solid gray"
+)
 
 
 @dataclasses.dataclass
@@ -242,10 +246,13 @@ def interface(letters: Iterable[str], annotators: Sequence[str] = ()) -> str:
         "<View>",
         *label_studio.assignment_header(annotators),
         label_studio.header(LEVELS_NOTE),
+        # The review stays in sight while analyses are scrolled through.
+        f'  <View style="{_STAYS}">',
         f'  <Labels name="{PASSAGE}" toName="review">',
         '    <Label value="Passage that matters"/>',
         "  </Labels>",
         '  <Text name="review" value="$review" granularity="word"/>',
+        "  </View>",
     ]
     for letter in letters:
         lines.append(label_studio.header(f"Analysis {letter.upper()}", size=3))
