@@ -1,8 +1,9 @@
 """What all tasks share: output features, and the preprocessors that make them."""
 
-import functools
+import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import seqio
 import tensorflow as tf
@@ -18,6 +19,17 @@ OUTPUT_FEATURES = {
 }
 DISTILLATION_LENGTHS = {"inputs": INPUT_LENGTH, "targets": TARGET_LENGTH}
 Rows = list[dict[str, str | int]]
+Step = TypeVar("Step", bound=Callable[..., Any])
+
+
+def deterministic(step: Step) -> Step:
+    """Marks a step whose result is decided by its input and by the code of its package.
+
+    Of tasks with such steps alone, and with a source that has a ``fingerprint``, the tokens are
+    kept on disk.
+    """
+    step.deterministic = True  # type: ignore[attr-defined]
+    return step
 
 
 class OneShardSource(seqio.DataSource):
@@ -57,6 +69,10 @@ class RowsSource(OneShardSource):
         """Returns the number of examples of a split."""
         return len(self._read(split))
 
+    def fingerprint(self, split: str) -> str:
+        """Returns a hash of the examples of a split."""
+        return hashlib.sha256(json.dumps(self._read(split)).encode()).hexdigest()
+
     def get_dataset(
         self,
         split: str = "train",
@@ -78,38 +94,48 @@ class RowsSource(OneShardSource):
         return dataset
 
 
-def trim_and_append_eos(
-    dataset: tf.data.Dataset,
-    output_features: Mapping[str, seqio.Feature],
-    sequence_length: Mapping[str, int] | None = None,
-    *,
-    lengths: Mapping[str, int] | None = None,
-) -> tf.data.Dataset:
-    """Cuts token sequences so that the end-of-sequence token still fits, and appends it.
+class TrimAndAppendEos:
+    """The step that cuts token sequences so that the end of sequence still fits, and appends it.
 
     Args:
-        dataset: Tokenized examples, features of shape (tokens,).
-        output_features: The task's features.
-        sequence_length: The reader's maximal lengths in tokens, by feature; of a packed row, maybe.
-        lengths: The task's own maximal lengths, which a longer row does not extend.
-
-    Returns:
-        Examples whose features end with the end-of-sequence token.
+        lengths: The task's own maximal lengths by feature, which a longer row does not extend.
     """
-    limits = dict(lengths or {})
-    for name, limit in (sequence_length or {}).items():
-        if name in output_features and limit is not None:
-            limits[name] = min(limit, limits.get(name, limit))
 
-    def finish(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        for name, feature in output_features.items():
-            tokens = example[name]
-            if name in limits:
-                tokens = tokens[: limits[name] - 1]
-            example[name] = tf.concat([tokens, [feature.vocabulary.eos_id]], axis=0)
-        return example
+    deterministic = True
 
-    return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+    def __init__(self, lengths: Mapping[str, int] | None = None):
+        self.lengths = dict(lengths or {})
+
+    def limits(self, sequence_length: Mapping[str, int | None] | None) -> dict[str, int]:
+        """Returns how many tokens the features may have; a feature that is not there has no limit.
+
+        Args:
+            sequence_length: The reader's maximal lengths, by feature; of a packed row, maybe.
+        """
+        limits = dict(self.lengths)
+        for name, limit in (sequence_length or {}).items():
+            if limit is not None:
+                limits[name] = min(limit, limits.get(name, limit))
+        return limits
+
+    def __call__(
+        self,
+        dataset: tf.data.Dataset,
+        output_features: Mapping[str, seqio.Feature],
+        sequence_length: Mapping[str, int | None] | None = None,
+    ) -> tf.data.Dataset:
+        """Returns examples whose features end with the end-of-sequence token."""
+        limits = self.limits(sequence_length)
+
+        def finish(example: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+            for name, feature in output_features.items():
+                tokens = example[name]
+                if name in limits:
+                    tokens = tokens[: limits[name] - 1]
+                example[name] = tf.concat([tokens, [feature.vocabulary.eos_id]], axis=0)
+            return example
+
+        return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def preprocessors(lengths: Mapping[str, int] | None = None) -> list[Callable[..., Any]]:
@@ -121,5 +147,5 @@ def preprocessors(lengths: Mapping[str, int] | None = None) -> list[Callable[...
     return [
         seqio.preprocessors.tokenize,
         seqio.CacheDatasetPlaceholder(),
-        functools.partial(trim_and_append_eos, lengths=lengths),
+        TrimAndAppendEos(lengths),
     ]

@@ -29,14 +29,16 @@ from fsa_jax.opinions.corpus import (
     nearness,
     size_name,
 )
+from fsa_jax.runtime import files
 from fsa_jax.runtime.locations import data_root
 from tasks.features import (
     DISTILLATION_LENGTHS,
     OUTPUT_FEATURES,
     VOCABULARY,
     OneShardSource,
+    TrimAndAppendEos,
+    deterministic,
     preprocessors,
-    trim_and_append_eos,
 )
 
 NOISE_DENSITY = 0.15
@@ -68,6 +70,10 @@ class ReviewsSource(OneShardSource):
         if split == "validation":
             return int(found.held_out.sum())
         return int((~found.held_out)[: self._reviews].sum())
+
+    def fingerprint(self, split: str) -> str:
+        """Returns what tells a changed file of reviews."""
+        return f"{self._domain} {self._reviews} {files.fingerprint([reviews_file()])}"
 
     def get_dataset(
         self,
@@ -182,6 +188,7 @@ def _survey(path: str, stamp: int, domain: str) -> _Survey:
     return _Survey(np.asarray(ranks)[order], held_out[order], nearest[1])
 
 
+@deterministic
 @seqio.map_over_dataset
 def _rating_example(example: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     stars = tf.strings.as_string(example["rating"], precision=1)
@@ -276,7 +283,7 @@ def register() -> None:
     dapt: list[Callable[..., Any]] = [
         _chunks,
         span_corruption,
-        functools.partial(trim_and_append_eos, lengths=DISTILLATION_LENGTHS),
+        TrimAndAppendEos(DISTILLATION_LENGTHS),
     ]
     rating = [_rating_example, *preprocessors(DISTILLATION_LENGTHS)]
     _add("dapt", dapt, [])

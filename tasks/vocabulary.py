@@ -80,6 +80,10 @@ class NewlineVocabulary(seqio.SentencePieceVocabulary):
     def _encode(self, s: str) -> Any:
         return super()._encode(s.replace("\n", _NEWLINE_MARK))
 
+    def text_for_model(self, text: bytes) -> bytes:
+        """Returns a UTF-8 text as the SentencePiece model reads it in ``encode_tf``."""
+        return text.replace(b"\n", _NEWLINE_MARK.encode())
+
     def _decode(self, ids: Any) -> str:
         return re.sub(_NEWLINE_PATTERN, "\n", super()._decode(ids))
 

@@ -27,9 +27,10 @@ os.environ["XLA_FLAGS"] = " ".join(
         "--xla_force_host_platform_device_count=8",
     ]
 )
-# Commands that tests start must neither read nor fill the user's own compilation cache.
+# Tests, and commands that they start, must neither read nor fill the user's own caches.
 _CACHES = tempfile.TemporaryDirectory(prefix="fsa_jax_tests_")  # removed at exit
 os.environ["XDG_CACHE_HOME"] = _CACHES.name
+os.environ["FSA_CACHE_DIR"] = os.path.join(_CACHES.name, "fsa_cache")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")

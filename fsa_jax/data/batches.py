@@ -1,6 +1,6 @@
 """Data feeding: from a registered SeqIO task or mixture to batches on the device.
 
-The way of an example: the tokenised split in memory (``token_table``), in an order that is a pure
+The way of an example: the tokenised split (``tokenizing``), in an order that is a pure
 function of seed and position (``example_order``), packed into rows (``packing``), here cut into
 batches and sent ahead to the device.
 
@@ -31,7 +31,8 @@ import numpy as np
 from fsa_jax.data import packing
 from fsa_jax.data.example_order import ExampleOrder, permutation
 from fsa_jax.data.providers import get_provider
-from fsa_jax.data.token_table import FEATURES, TokenTable, read_tokens
+from fsa_jax.data.token_table import FEATURES, TokenTable
+from fsa_jax.data.tokenizing import read_tokens
 
 Batch = dict[str, np.ndarray]
 _ROW_SHUFFLE = 2**31  # keeps the key of this permutation apart from those of the order

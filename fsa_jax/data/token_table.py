@@ -1,23 +1,20 @@
-"""The tokenised split of a SeqIO task or mixture, in host memory, with random access.
+"""The tokenised split of a SeqIO task or mixture, with random access to its examples.
 
-A pair of a review and its understanding takes about 650 bytes, so a million fit in 0.7 GB.
-TensorFlow works here once, to tokenise, and is idle afterwards.
-
-Preprocessors with randomness (span corruption) are drawn once per run, with the run's seed.
+A pair of a review and its understanding takes about 650 bytes, so a million take 0.7 GB: in files
+that are mapped into memory (``table_files``), of which the kernel reads what is asked for, or in
+memory itself.
 """
 
 import functools
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import seqio
-import tensorflow as tf
-from absl import logging
 
 FEATURES = ("inputs", "targets")
-_READ_CHUNK = 1024
+# By feature (token ids, tokens per example) of some examples.
+Chunk = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -28,11 +25,15 @@ class TokenTable:
         tokens: Per feature all token ids, example after example (uint16 where they fit, or int32).
         offsets: Per feature (N + 1,) int64, where each example begins.
         components: Per task (name, number of examples, mixing rate), in the order of the examples.
+        known_fingerprint: The fingerprint, where it need not be computed.
+        origin: One line on where the tokens come from.
     """
 
     tokens: dict[str, np.ndarray]
     offsets: dict[str, np.ndarray]
     components: tuple[tuple[str, int, float], ...]
+    known_fingerprint: int | None = None
+    origin: str = ""
 
     def __len__(self) -> int:
         return len(self.offsets["inputs"]) - 1
@@ -45,6 +46,8 @@ class TokenTable:
     @functools.cached_property
     def fingerprint(self) -> int:
         """A 31-bit checksum of all tokens and lengths: equal data, equal number."""
+        if self.known_fingerprint is not None:
+            return self.known_fingerprint
         crc = 0
         for f in FEATURES:
             crc = zlib.crc32(np.ascontiguousarray(self.tokens[f]).data, crc)
@@ -94,96 +97,23 @@ class TokenTable:
         raise IndexError(f"there are only {len(self)} examples")
 
 
-def read_tokens(
-    provider: seqio.Task | seqio.Mixture,
-    split: str,
-    task_feature_lengths: Mapping[str, int | None],
-    *,
-    use_cached: bool = False,
-    seed: int = 0,
-) -> TokenTable:
-    """Runs the tokenisation of a split once and keeps the result.
+def collect(names: Sequence[str], chunks: Iterable[tuple[int, Chunk]]) -> TokenTable:
+    """Puts a table together in memory.
 
     Args:
-        provider: A task or mixture; of a mixture, the tasks that have the split.
-        split: A split, or a slice of one such as ``train[:10%]``.
-        task_feature_lengths: Handed to preprocessors that ask for ``sequence_length``; nothing else
-            is trimmed by it.
-        use_cached: Read the task's SeqIO cache instead of its source.
-        seed: For preprocessors with randomness.
-
-    Raises:
-        ValueError: Unknown split, a split without examples, or a task that lacks inputs or targets.
+        names: The tasks.
+        chunks: (Which task, its next examples), task after task; not empty.
     """
-    _keep_tensorflow_off_accelerators()
-    name = provider.name
-    tasks = [t for t in seqio.get_subtasks(provider) if split.split("[")[0] in t.splits]
-    if not tasks:
-        available = ", ".join(sorted(map(str, provider.splits)))
-        raise ValueError(f"{name} has no split {split!r}; it has {available}")
-    for f in FEATURES:
-        if f not in provider.output_features:
-            raise ValueError(f"{name} has no feature {f!r}; training needs inputs and targets")
-
     tokens: dict[str, list[np.ndarray]] = {f: [] for f in FEATURES}
     lengths: dict[str, list[np.ndarray]] = {f: [np.zeros(1, np.int64)] for f in FEATURES}
-    components = []
-    for task in tasks:
-        count = 0
-        for chunk in _chunks(task, split, task_feature_lengths, use_cached, seed):
-            for f, (ids, sizes) in chunk.items():
-                tokens[f].append(ids)
-                lengths[f].append(sizes)
-            count += len(sizes)
-        logging.info("%s: %d examples in split %s", task.name, count, split)
-        rate = provider.get_rate(task) if isinstance(provider, seqio.Mixture) else 1.0
-        components.append((task.name, count, float(rate)))
-    if not any(count for _, count, _ in components):
-        raise ValueError(f"split {split!r} of {name} holds no examples")
+    counts = [0] * len(names)
+    for task, chunk in chunks:
+        for f, (ids, sizes) in chunk.items():
+            tokens[f].append(ids)
+            lengths[f].append(sizes)
+        counts[task] += len(chunk[FEATURES[0]][1])
     return TokenTable(
         tokens={f: np.concatenate(tokens[f]) for f in FEATURES},
         offsets={f: np.cumsum(np.concatenate(lengths[f])) for f in FEATURES},
-        components=tuple(components),
+        components=tuple((name, n, 1.0) for name, n in zip(names, counts, strict=True)),
     )
-
-
-def _chunks(
-    task: seqio.Task,
-    split: str,
-    lengths: Mapping[str, int | None],
-    use_cached: bool,
-    seed: int,
-) -> Iterator[dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Yields per feature (token ids, tokens per example) of some examples at a time."""
-    dataset = task.get_dataset(
-        sequence_length=dict(lengths),
-        split=split,
-        use_cached=use_cached,
-        shuffle=False,
-        seed=seed,
-        num_epochs=1,
-        # A silent cut would lose the EOS. What is too long for a row is an error, raised later.
-        trim_output_features=False,
-        try_in_mem_cache=False,
-    )
-    dataset = dataset.map(lambda example: {f: example[f] for f in FEATURES})
-    for chunk in dataset.ragged_batch(_READ_CHUNK):
-        yield {f: _flatten(chunk[f]) for f in FEATURES}
-
-
-def _flatten(batch: tf.Tensor | tf.RaggedTensor) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (token ids, tokens per example) of a batch of token sequences."""
-    if isinstance(batch, tf.RaggedTensor):
-        ids, sizes = batch.flat_values.numpy(), batch.row_lengths().numpy()
-    else:  # all of one static length
-        ids, sizes = batch.numpy().reshape(-1), np.full(*batch.shape)
-    narrow = not ids.size or (ids.min() >= 0 and ids.max() < 2**16)
-    return ids.astype(np.uint16 if narrow else np.int32), sizes.astype(np.int64)
-
-
-def _keep_tensorflow_off_accelerators() -> None:
-    """JAX owns the accelerator; TensorFlow would take all of its memory."""
-    try:
-        tf.config.set_visible_devices([], "GPU")
-    except RuntimeError:  # initialised already, by someone who has decided
-        logging.info("TensorFlow is initialised already; its devices stay as they are")

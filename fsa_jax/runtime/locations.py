@@ -23,3 +23,19 @@ def data_root() -> Path:
     if not root.is_dir():
         raise FileNotFoundError(f"FSA_DATA_DIR={value} is not a folder: create it or correct it")
     return root
+
+
+def cache_root() -> Path:
+    """Returns the folder for what can be made again from the data, whether it is there or not.
+
+    Returns:
+        The path named by ``FSA_CACHE_DIR``; ``cache`` in the data root where that is unset.
+
+    Raises:
+        FileNotFoundError: Neither is set, or the data root is no folder.
+        ValueError: It is a bucket.
+    """
+    value = os.environ.get("FSA_CACHE_DIR", "")
+    if "://" in value:
+        raise ValueError(f"FSA_CACHE_DIR={value} is a bucket: name a folder of this machine")
+    return Path(value).expanduser() if value else data_root() / "cache"

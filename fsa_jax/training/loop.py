@@ -345,7 +345,7 @@ def write_manifest(run: RunDirectory, config: RunConfig, batches: TrainBatches, 
 
 
 def describe(config: RunConfig, program: Program, batches: TrainBatches, steps: int) -> list[str]:
-    """Lines on the size of the model, the shape of its food, and the length of the run."""
+    """Lines on where the tokens come from, the model's size, its food's shape, the run's length."""
     food = (
         f"{flops.count_params(program.abstract.params) / 1e6:.1f}M parameters "
         f"({config.model.dtype}) on {jax.device_count()} {jax.devices()[0].platform} device(s); "
@@ -353,4 +353,4 @@ def describe(config: RunConfig, program: Program, batches: TrainBatches, steps: 
         f"{batches.lengths['inputs']}/{batches.lengths['targets']} "
         f"({batches.fill['targets']:.0%} of the target positions filled)"
     )
-    return [food, batches.describe_steps(steps)]
+    return [batches.table.origin, food, batches.describe_steps(steps)]

@@ -74,7 +74,7 @@ def examples(task: str, split: str) -> list[tuple[np.ndarray, np.ndarray]]:
     """Token ids (inputs, targets) of every example of a task or mixture."""
     import tasks  # noqa: F401 - registers them
     from fsa_jax.data.providers import get_provider
-    from fsa_jax.data.token_table import read_tokens
+    from fsa_jax.data.tokenizing import read_tokens
 
     table = read_tokens(get_provider(task), split, {"inputs": None, "targets": None})
     return [table.example(i) for i in range(len(table))]

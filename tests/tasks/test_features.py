@@ -70,7 +70,7 @@ EOS = 1
 def test_sequences_are_cut_so_that_their_end_fits(data_dir, asked, own, expected):
     tokens = {"inputs": tf.range(5, 15), "targets": tf.constant([7]), "label": tf.constant([1, 2])}
     dataset = tf.data.Dataset.from_tensors(tokens)
-    cut = features.trim_and_append_eos(dataset, features.OUTPUT_FEATURES, asked, lengths=own)
+    cut = features.TrimAndAppendEos(own)(dataset, features.OUTPUT_FEATURES, asked)
     (found,) = cut.as_numpy_iterator()
     assert found["inputs"].tolist() == expected
     assert found["targets"].tolist() == [7, EOS]
@@ -82,5 +82,14 @@ def test_the_cache_holds_whole_sequences():
     tokenize, cache, trim = features.preprocessors({"inputs": 9})
     assert tokenize is seqio.preprocessors.tokenize
     assert isinstance(cache, seqio.CacheDatasetPlaceholder)
-    assert trim.func is features.trim_and_append_eos
-    assert trim.keywords == {"lengths": {"inputs": 9}}
+    assert isinstance(trim, features.TrimAndAppendEos)
+    assert trim.lengths == {"inputs": 9}
+
+
+def test_other_rows_have_another_fingerprint():
+    rows = {"train": [{"inputs": "a", "label": 1}], "test": [{"inputs": "a", "label": 2}]}
+    source = features.RowsSource(lambda split: rows[split], ("train", "test"))
+    before = source.fingerprint("train")
+    assert source.fingerprint("test") != before == source.fingerprint("train")
+    rows["train"][0]["inputs"] = "b"
+    assert source.fingerprint("train") != before

@@ -199,3 +199,11 @@ def test_missing_and_broken_reviews_are_named(data_dir):
         (data_dir / "reviews.jsonl").write_bytes(b"\xef\xbb\xbf" + line)
         with pytest.raises(ValueError, match=r"reviews.jsonl:1: no review with review_id"):
             seqio.get_mixture_or_task("dapt_laptop").num_input_examples("train")
+
+
+def test_other_reviews_have_another_fingerprint(reviews_file):
+    laptop, some = (reviews.ReviewsSource("laptop", number) for number in (None, 10))
+    before = laptop.fingerprint("train")
+    assert laptop.fingerprint("train") == before != some.fingerprint("train")
+    reviews_file.write_text(reviews_file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert laptop.fingerprint("train") != before

@@ -2,10 +2,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-import seqio
-import tensorflow as tf
 
-from fsa_jax.data.token_table import TokenTable, read_tokens
+from fsa_jax.data.token_table import TokenTable, collect
 
 
 @pytest.fixture
@@ -61,48 +59,18 @@ def test_lengths_that_do_not_fit_end_in_one_line(table, wanted, pack, message):
     assert "\n" not in str(error.value)
 
 
-@pytest.fixture
-def task_of():
-    """``task_of("name", train=[[5, 1]])`` is a task with these inputs, which are its targets."""
-
-    def make(name, features=("inputs", "targets"), **splits):
-        def read(split, shuffle_files=False, seed=None):
-            rows = tf.ragged.constant(splits[split], tf.int32, ragged_rank=1)
-            rows = tf.data.Dataset.from_tensor_slices(rows)
-            return rows.map(lambda ids: dict.fromkeys(features, ids))
-
-        vocabulary = seqio.PassThroughVocabulary(100_000)
-        return seqio.Task(
-            name,
-            source=seqio.FunctionDataSource(read, splits=tuple(splits)),
-            preprocessors=[],
-            output_features={f: seqio.Feature(vocabulary, add_eos=False) for f in features},
-        )
-
-    return make
+def test_a_known_fingerprint_is_not_computed_again(table):
+    assert dataclasses.replace(table, tokens={}, known_fingerprint=7).fingerprint == 7
 
 
-def test_reading_keeps_every_token_of_every_example_untrimmed(task_of):
-    task = task_of("wide", train=[[70_000, 2, 3], [4]])
-    found = read_tokens(task, "train", {"inputs": 2, "targets": 2})
-    assert [found.example(i)[0].tolist() for i in range(2)] == [[70_000, 2, 3], [4]]
-    assert found.components == (("wide", 2, 1.0),)
-
-
-def test_small_ids_take_two_bytes_each(task_of):
-    found = read_tokens(task_of("narrow", train=[[65_535], [4]]), "train", {})
-    assert found.tokens["inputs"].dtype == np.uint16
-    assert found.example(0)[0].tolist() == [65_535]
-
-
-@pytest.mark.parametrize(
-    ("task", "split", "message"),
-    [
-        ({"train": [[1]]}, "dev", "bad has no split 'dev'; it has train"),
-        ({"train": [[1]], "test": []}, "test", "split 'test' of bad holds no examples"),
-        ({"features": ("inputs",), "train": [[1]]}, "train", "bad has no feature 'targets'"),
-    ],
-)
-def test_a_split_that_cannot_be_read_is_refused(task_of, task, split, message):
-    with pytest.raises(ValueError, match=message):
-        read_tokens(task_of("bad", **task), split, {})
+def test_chunks_are_put_together_in_their_order():
+    narrow = {"inputs": ([5, 1, 6], [2, 1]), "targets": ([2, 3], [1, 1])}
+    wide = {"inputs": ([70_000], [1]), "targets": ([4, 1], [2])}
+    chunks = [
+        {f: (np.array(ids, dtype), np.array(sizes)) for f, (ids, sizes) in chunk.items()}
+        for chunk, dtype in ((narrow, np.uint16), (wide, np.int32))
+    ]
+    found = collect(["one", "two"], [(0, chunks[0]), (1, chunks[1])])
+    assert found.components == (("one", 2, 1.0), ("two", 1, 1.0))
+    assert found.tokens["inputs"].tolist() == [5, 1, 6, 70_000]
+    assert found.offsets["targets"].tolist() == [0, 1, 2, 4]

@@ -91,3 +91,16 @@ def test_sizes_are_told_in_the_unit_that_fits():
     sizes = (0, 1023, 1536, 3 << 20, 5 << 30, 7 << 40, 9000 << 40)
     shown = ["0 B", "1023 B", "1.5 KiB", "3.0 MiB", "5.0 GiB", "7.0 TiB", "9000.0 TiB"]
     assert [files.sized(size) for size in sizes] == shown
+
+
+def test_a_fingerprint_tells_another_name_size_time_or_beginning(tmp_path):
+    def found(name, content, time):
+        path = tmp_path / name
+        path.write_bytes(content)
+        os.utime(path, ns=(time, time))
+        return files.fingerprint([path])
+
+    seen = [found(*file) for file in [("a", b"x", 1), ("b", b"x", 1), ("a", b"xy", 1)]]
+    seen += [found("a", b"x", 2), found("a", b"y", 1)]
+    assert len(set(seen)) == 5
+    assert found("a", b"x", 1) == seen[0]

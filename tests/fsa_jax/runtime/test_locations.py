@@ -2,7 +2,7 @@
 
 import pytest
 
-from fsa_jax.runtime.locations import data_root
+from fsa_jax.runtime.locations import cache_root, data_root
 
 
 def test_the_root_is_read_at_each_use(tmp_path, monkeypatch):
@@ -34,3 +34,18 @@ def test_a_file_or_nothing_is_no_root(tmp_path, monkeypatch):
         monkeypatch.setenv("FSA_DATA_DIR", str(tmp_path / name))
         with pytest.raises(FileNotFoundError, match=f"{name} is not a folder"):
             data_root()
+
+
+def test_the_cache_lies_beside_the_data_unless_it_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("FSA_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("FSA_CACHE_DIR", raising=False)
+    assert cache_root() == tmp_path / "cache"
+    monkeypatch.setenv("FSA_CACHE_DIR", "~/mine")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_root() == tmp_path / "mine"
+
+
+def test_a_bucket_is_no_cache(monkeypatch):
+    monkeypatch.setenv("FSA_CACHE_DIR", "gs://mine/cache")
+    with pytest.raises(ValueError, match=r"gs://mine/cache is a bucket: name a folder"):
+        cache_root()
