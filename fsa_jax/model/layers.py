@@ -13,12 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fsa_jax.model.attention import Terms, softmax_mean, sum_by_product
+
 NUM_BUCKETS = 32
 MAX_DISTANCE = 128
 
 Array = jax.Array
 Cache = Any  # a pytree of one layer's (or all layers') keys and values
-Biases = tuple[tuple[Array, ...], ...]  # each query block's terms of the attention logits
+Biases = tuple[Terms, ...]  # of each query block
 Initializer = Callable[..., Any]  # (key, shape, dtype) to an array, or to one in a box
 
 
@@ -130,10 +132,10 @@ class RelativePositionBias(nn.Module):
             relative_bucket(offsets, self.bidirectional)
         ]
         diagonals = jnp.einsum("hb,ob->ho", table, one_hot, precision="highest")
-        return tuple(
-            _toeplitz(diagonals[:, keys - b.end : keys + b.keys - b.begin - 1], b.keys)[None]
-            for b in blocks
-        )
+        # Seen from its last query and last key, every block is the same.
+        rows = max(b.end - b.begin for b in blocks)
+        bias = _toeplitz(diagonals[:, : keys + rows - 1], keys)[None]
+        return tuple(bias[:, :, rows - (b.end - b.begin) :, keys - b.keys :] for b in blocks)
 
 
 def _toeplitz(diagonals: Array, keys: int) -> Array:
@@ -148,16 +150,14 @@ def _toeplitz(diagonals: Array, keys: int) -> Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1, 2))
 def _repeat(x: Array, axis: int, count: int) -> Array:
-    """Repeats an axis of size 1; the gradient's sum is a product, far faster in XLA on a CPU."""
+    """Repeats an axis of size 1."""
     return jnp.broadcast_to(x, (*x.shape[:axis], count, *x.shape[axis + 1 :]))
 
 
-def _repeat_backward(axis: int, count: int, _: None, grad: Array) -> tuple[Array]:
-    total = jnp.tensordot(grad, jnp.ones((count, 1)), (axis, 0), precision="highest")
-    return (jnp.moveaxis(total, -1, axis),)
-
-
-_repeat.defvjp(lambda x, axis, count: (_repeat(x, axis, count), None), _repeat_backward)
+_repeat.defvjp(
+    lambda x, axis, count: (_repeat(x, axis, count), None),
+    lambda axis, count, _, grad: (sum_by_product(grad, axis),),
+)
 
 
 class Attention(nn.Module):
@@ -219,32 +219,16 @@ class Attention(nn.Module):
 
     def _attend(self, query: Array, cache: Cache, biases: Biases) -> Array:
         """Softmax-weighted means of the values, (B, H, Q, C)."""
-        kept = None
+        key, value = cache["key"], cache["value"]
         if self.dropout_rate:
-            ones = jnp.ones((*query.shape[:2], 1, cache["key"].shape[2]), self.dtype)
-            kept = dropout(self.dropout_rate, broadcast_dims=())(ones)
+            # To drop a key for all queries is to drop its value.
+            ones = jnp.ones((*value.shape[:3], 1), self.dtype)
+            value = value * dropout(self.dropout_rate, broadcast_dims=())(ones)
         outs, begin = [], 0
         for terms in biases:
             queries, seen = terms[-1].shape[-2:]
-            logits = jnp.einsum(
-                "bhqc,bhkc->bhqk",
-                query[:, :, begin : begin + queries],
-                cache["key"][:, :, :seen],
-                preferred_element_type=jnp.float32,
-            )
-            for term in terms:
-                shared = term.shape[0] == 1 < len(logits)
-                logits = logits + (_repeat(term, 0, len(logits)) if shared else term)
-            # A softmax that is divided by its sum after the product with the values, so that
-            # neither pass touches all (Q, K) weights once more for the sake of the sum.
-            top = jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
-            weights = jnp.exp(logits - top)
-            total = weights.sum(-1, keepdims=True)
-            weights = weights.astype(self.dtype)
-            if kept is not None:
-                weights = weights * kept[..., :seen]
-            mixed = jnp.einsum("bhqk,bhkc->bhqc", weights, cache["value"][:, :, :seen])
-            outs.append((mixed / total).astype(self.dtype))
+            block = query[:, :, begin : begin + queries]
+            outs.append(softmax_mean(block, key[:, :, :seen], value[:, :, :seen], terms))
             begin += queries
         return outs[0] if len(outs) == 1 else jnp.concatenate(outs, axis=2)
 
