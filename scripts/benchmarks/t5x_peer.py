@@ -27,7 +27,7 @@ def model(config: T5Config) -> Any:
         mlp_activations=config.mlp_activations,
         logits_via_embedding=config.logits_via_embedding,
         dropout_rate=0.0,
-        dtype="float32",
+        dtype=config.dtype,
     )
     return models.EncoderDecoderModel(
         module=network.Transformer(config=theirs),

@@ -244,7 +244,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=20, help="of the peer, padded")
     parser.add_argument("--accumulation", type=int, default=3, help="batches a peer's update")
     parser.add_argument("--layers", type=int, default=6)
-    parser.add_argument("--dtype", default="float32", help="activations of our side")
+    parser.add_argument("--dtype", default="float32", help="activations, ours and T5X's")
     parser.add_argument("--side", choices=("ours", *PEERS), help=argparse.SUPPRESS)
     parser.add_argument("--task", help=argparse.SUPPRESS)
     options = parser.parse_args()
