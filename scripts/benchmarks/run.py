@@ -197,7 +197,8 @@ def tpu_section(r: Mapping[str, Any]) -> str:
             "program reads from it and writes to it, loops counted as often as they run "
             "(`scripts/benchmarks/tpu_program.py`). Bytes accessed: XLA's own sum, which counts "
             "what stays in the chip's vector memory too, copies several times, and a loop's body "
-            "(our loss has four turns, T5X's none) once. So does its sum of FLOPs.",
+            "once. FLOPs are XLA's sum too: where our loss takes four turns (T5X's takes none), "
+            "three of them are missing there.",
             "",
             f"    {r['command']}",
             "",
