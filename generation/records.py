@@ -106,7 +106,9 @@ def read_reviews(path: Path) -> Iterator[Review]:
     except ValueError as error:
         if found:
             raise
-        raise ValueError(f"{error}; `fsa reviews collect` makes reviews of other files") from None
+        # An unusable file stays one: who reads it may tell it from a wrong line.
+        advice = "`fsa reviews collect` makes reviews of other files"
+        raise type(error)(f"{error}; {advice}") from None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
