@@ -38,7 +38,7 @@ _COMMANDS = {
     "calibrate": ("fsa_jax.cli.predict", "calibrate", "Make a student's confidence honest."),
     "export": ("fsa_jax.cli.publishing", "export", "Export a student to Hugging Face."),
     "push": ("fsa_jax.cli.publishing", "push", "Push a student or corpora to the Hub."),
-    "report": ("fsa_jax.cli.students", "report", "Draw runs and scores as one HTML page."),
+    "report": ("fsa_jax.cli.report", "report", "Draw runs and scores as one HTML page."),
     "experiment": (
         "fsa_jax.cli.experiments",
         "experiment",

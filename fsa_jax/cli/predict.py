@@ -22,6 +22,7 @@ _Step = Annotated[
     typer.Option("--step", help="Checkpoint of a run; default: its best, else its latest."),
 ]
 _Module = Annotated[str, typer.Option(help="Module that registers the task.")]
+_MaxLength = Annotated[int, typer.Option(help="Tokens of an answer at most, as in HF.")]
 _BatchSize = Annotated[int, typer.Option(min=1, help="Texts decoded at once.")]
 
 
@@ -51,7 +52,7 @@ def predict(
     ] = None,
     step: _Step = None,
     module: _Module = "tasks",
-    max_length: Annotated[int, typer.Option(help="Tokens of an answer at most, as in HF.")] = 100,
+    max_length: _MaxLength = 100,
     batch_size: _BatchSize = 64,
 ) -> None:
     """Let a student answer your own text: row n out is row n in, its other columns kept."""
@@ -168,7 +169,7 @@ def calibrate(
     ] = None,
     step: _Step = None,
     module: _Module = "tasks",
-    max_length: Annotated[int, typer.Option(help="Tokens of an answer at most, as in HF.")] = 100,
+    max_length: _MaxLength = 100,
     batch_size: _BatchSize = 64,
 ) -> None:
     """Make a student's confidence the share that is right, by its development split."""

@@ -1,5 +1,6 @@
 """The command ``fsa serve``."""
 
+import dataclasses
 import os
 from typing import Annotated
 
@@ -54,6 +55,8 @@ def serve(
             typer.echo(f"{name}: compiling", err=True)
             warm_up(predictors[name], batch_size)
     limits = Limits(characters=most_characters, waiting=most_waiting, batch=batch_size)
+    # What can never wait together is no matter of coming again.
+    limits = dataclasses.replace(limits, texts=min(limits.texts, most_waiting))
     key = os.environ.get(_KEY) or None
     app = make_app(predictors, limits, key, lambda: server.should_exit)
     config = uvicorn.Config(app, host, port, access_log=False, server_header=False)

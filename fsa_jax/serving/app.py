@@ -332,7 +332,7 @@ def _questions(asked: Asked, predictor: Predictor, limits: Limits) -> list[Quest
             )
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise ValueError(f"text {number} holds half a character (a lone surrogate)")
-    predictor.check(asked.texts, asked.given)
+    predictor.check(asked.texts, asked.given, asked.sentences)
     if asked.given is None:
         return [Question(text, None, asked.sentences) for text in asked.texts]
     pairs = zip(asked.texts, asked.given, strict=True)

@@ -126,7 +126,8 @@ class Predictor:
             index.
 
         Raises:
-            ValueError: ``given`` is missing, superfluous, or of another length.
+            ValueError: ``given`` is missing, superfluous, or of another length, or does not go
+                with ``split``.
         """
         if hasattr(texts, "index") and hasattr(texts, "to_list"):
             import pandas  # comes with who has a Series
@@ -134,7 +135,7 @@ class Predictor:
             rows = self.predict(texts.to_list(), given, split)
             return pandas.DataFrame(rows, index=texts.index)
         texts = list(texts)
-        self.check(texts, given)
+        self.check(texts, given, split)
         if not split:
             return self._whole(texts, given or [""] * len(texts))
         places = [_sentences(text) for text in texts]
@@ -142,7 +143,7 @@ class Predictor:
         asked = iter(self._whole(flat, [""] * len(flat)))
         return [self._join([next(asked) for _ in spans], spans) for spans in places]
 
-    def check(self, texts: Sequence[Any], given: Sequence[str] | None) -> None:
+    def check(self, texts: Sequence[Any], given: Sequence[str] | None, split: bool = False) -> None:
         """Refuses what ``predict`` cannot answer, before anything is decoded; see there."""
         for number, text in enumerate(texts):
             if not isinstance(text, str):
@@ -153,6 +154,10 @@ class Predictor:
                 f"{self.form.name} asks for the polarity of a given {fields}: give one a text"
                 if self.form.labels
                 else f"{self.form.name} finds its opinions itself: do not give a {fields}"
+            )
+        if given is not None and split:
+            raise ValueError(
+                "a given target or category belongs to a text as a whole: do not split"
             )
         if given is not None and len(given) != len(texts):
             raise ValueError(f"{len(given)} targets or categories for {len(texts)} texts")

@@ -268,7 +268,7 @@ def test_no_fault_is_told_as_aborted(app, error, code, words, monkeypatch, capsy
         raise error
 
     if app == "fsa":
-        monkeypatch.setattr("fsa_jax.cli.students.report", lambda: fail())
+        monkeypatch.setattr("fsa_jax.cli.report.report", lambda: fail())
         monkeypatch.setattr(sys, "argv", ["fsa", "report"])
     else:
         monkeypatch.setattr(main, "_load", fail)

@@ -57,6 +57,7 @@ def test_answers_are_those_of_the_student(client, predictors):
         ({"texts": ["a"], "model": "../x"}, 404, "no model '../x': finds, judges"),
         ({"texts": ["a"], "model": "judges"}, 422, "give one a text"),
         ({"texts": ["a"], "given": ["b"]}, 422, "do not give"),
+        ({"texts": ["a"], "model": "judges", "given": ["b"], "sentences": True}, 422, "not split"),
     ],
 )
 def test_a_request_that_does_not_fit_is_told_why(client, body, code, message):
@@ -80,18 +81,12 @@ def test_half_a_character_is_refused(client):
     assert 400 <= found.status_code < 500
 
 
-def test_a_large_body_is_refused_unread_also_where_its_size_is_not_told(client):
+def test_a_large_body_is_refused_also_where_its_size_is_not_told(client):
     found = client.post("/predict", content=b"x" * 20_001)
     assert found.status_code == 413
     assert found.headers["content-security-policy"]
-    taken = []
-
-    def parts():
-        for number in range(1000):
-            taken.append(number)
-            yield b"x" * 1000
-
-    assert client.post("/predict", content=parts()).status_code == 413
+    parts = (b"x" * 1000 for _ in range(1000))
+    assert client.post("/predict", content=parts).status_code == 413
 
 
 def test_markup_in_a_review_comes_back_as_text(client):

@@ -158,6 +158,11 @@ def test_what_is_given_has_to_fit_the_task(student, task, given, message):
         Predictor(asked(student, task), DECODING).predict(["one", "two"], given)
 
 
+def test_a_text_with_a_given_target_is_not_taken_apart(student):
+    with pytest.raises(ValueError, match="do not split"):
+        Predictor(asked(student, "tsc_rest14"), DECODING).predict(["A soup ."], ["soup"], True)
+
+
 def test_what_is_no_text_is_refused(student):
     with pytest.raises(ValueError, match="text 1 is None, no text"):
         Predictor(student, DECODING).predict(["one", None])
