@@ -145,6 +145,6 @@ def test_the_commands_work_twice_and_their_scores_agree(tmp_path):
     assert len(set(found.values())) == 1, found
     assert float(found["fsa score"][0]) > 0
     assert scores(second) == found
-    answers = (tmp_path / "predictions.jsonl").read_text().splitlines()
+    answers = (tmp_path / "answers.jsonl").read_text().splitlines()
     texts = (tmp_path / "reviews.txt").read_text().splitlines()
     assert [json.loads(answer)["text"] for answer in answers] == texts
