@@ -10,7 +10,7 @@ $(INSTALLED): setup.py constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev,torch,ray,reviews,serve]'
+	  --constraint constraints.txt --editable '.[dev,torch,ray,reviews,serve,ctranslate2]'
 	touch $@
 
 quickstart: $(INSTALLED)

@@ -85,6 +85,7 @@ setup(
         "torch": ["torch>=2.9"],
         "vllm": ["vllm>=0.11"],
         "ray": ["ray>=2.50"],
+        "ctranslate2": ["ctranslate2>=4.8", "torch>=2.9"],  # which reads what is converted
         "serve": ["fastapi>=0.130", "prometheus-client>=0.22", "uvicorn>=0.35"],
         "reviews": ["datasketch>=1.6"],  # near-duplicates
         "beam": ["apache-beam>=2.70"],  # with tasks/beam_requirements.txt as constraints

@@ -1,9 +1,12 @@
 """The commands ``fsa export`` and ``fsa push``: from a run to a folder for others, to the Hub."""
 
+import functools
 import pathlib
 from typing import Annotated
 
 import typer
+
+_FORMATS = {"hf": "Hugging Face", "ctranslate2": "CTranslate2"}
 
 
 def export(
@@ -15,7 +18,12 @@ def export(
         ),
     ],
     output_dir: Annotated[pathlib.Path, typer.Option(help="Folder to write.")],
-    format: Annotated[str, typer.Option(help="Only hf.")] = "hf",
+    format: Annotated[
+        str, typer.Option(help="hf (plain transformers) or ctranslate2 (fast on CPUs).")
+    ] = "hf",
+    quantization: Annotated[
+        str, typer.Option(help="How ctranslate2 keeps the weights: float32, int8, …")
+    ] = "float32",
     task: Annotated[
         str | None,
         typer.Option(help="Task whose vocabulary it speaks; default: the run's own."),
@@ -30,31 +38,38 @@ def export(
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a folder that is not empty.")] = False,
 ) -> None:
-    """Export a student to a Hugging Face folder that plain transformers loads, with its card."""
-    if format != "hf":
-        raise ValueError(f"--format={format}: only hf is known")
+    """Export a student to a folder that plain transformers or CTranslate2 loads, with its card."""
+    if format not in _FORMATS:
+        raise ValueError(f"--format={format}: it is {' or '.join(_FORMATS)}")
+    if quantization != "float32" and format != "ctranslate2":
+        raise ValueError("--quantization is for --format ctranslate2")
     from fsa_jax.runtime import process
     from fsa_jax.runtime.run_directory import run_of
 
     process.import_quietly("seqio")
+    from fsa_jax.huggingface import ctranslate2_folder
     from fsa_jax.huggingface.export import refuse_full
-    from fsa_jax.student.export import best_seed, export_hf
+    from fsa_jax.student.export import best_seed, export_ctranslate2, export_hf
     from fsa_jax.student.load import load, to_stderr
 
     refuse_full(output_dir, overwrite)
+    write = export_hf
+    if format == "ctranslate2":
+        ctranslate2_folder.check(quantization)
+        write = functools.partial(export_ctranslate2, quantization=quantization)
     chosen = best_seed(checkpoint, to_stderr)
     run = run_of(chosen)
     status = run.status()
     if status and status.state != "finished":
         to_stderr(f"note: {run} is {status.state} at step {status.step} of {status.steps}")
-    folder = export_hf(
+    folder = write(
         load(chosen, task, module=module, step=step),
         output_dir,
         overwrite,
         run if run.is_there else None,
         licence,
     )
-    print(f"Hugging Face model, with its card → {folder}")
+    print(f"{_FORMATS[format]} model, with its card → {folder}")
     print(f"next: fsa push {folder} YOU/{folder.name} --dry-run")
 
 

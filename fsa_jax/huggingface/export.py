@@ -20,6 +20,7 @@ from fsa_jax.model import layers, network
 from fsa_jax.opinions.corpus import NEWLINE, SENTINELS
 from fsa_jax.runtime import files
 
+LONGEST = 400  # tokens of an answer, the start token counted, where nobody says otherwise
 _ADDED_PIECE = re.compile(r"▁?(<extra_id_\d+>|\[NL\])")
 
 
@@ -30,7 +31,7 @@ def export(
     output_dir: str | Path,
     *,
     rows: int | None = None,
-    max_length: int = 400,
+    max_length: int = LONGEST,
     texts: Mapping[str, str] | None = None,
     overwrite: bool = False,
 ) -> Path:

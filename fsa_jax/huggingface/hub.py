@@ -75,7 +75,8 @@ def plan(folder: Path, repo: str) -> Upload:
 
 
 def _kind(folder: Path, files: list[Path]) -> Kind:
-    if {Path("config.json"), Path("model.safetensors")} <= set(files):
+    weights = {Path("model.safetensors"), Path("model.bin")}  # of transformers, of CTranslate2
+    if Path("config.json") in files and weights & set(files):
         return "model"
     if any(file.name == "dataset_info.json" and VERSION in file.parts for file in files):
         return "dataset"

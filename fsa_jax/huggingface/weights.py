@@ -128,6 +128,11 @@ def load_params(
 
 def _check_architecture(path: Path, fields: Mapping[str, Any]) -> None:
     """Refuses what the network cannot represent, each with its reason."""
+    if "model_type" not in fields and path.with_name("model.bin").is_file():
+        raise ValueError(
+            f"{path.parent} is a folder of CTranslate2: give the run or the Hugging Face folder "
+            "that it was made of"
+        )
     if fields.get("model_type") != "t5":
         raise ValueError(
             f"{path}: the model is a {fields.get('model_type')!r}, not a 't5'; give a T5 or flan-T5"

@@ -5,9 +5,10 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import fsa_jax
+from fsa_jax.huggingface import export
 from fsa_jax.model import flops
 from fsa_jax.opinions.corpus import NEWLINE
 from fsa_jax.opinions.publishing import terms
@@ -16,6 +17,8 @@ from fsa_jax.opinions.scoring.predictions import kind_of
 from fsa_jax.runtime.run_directory import RunDirectory, run_of
 from fsa_jax.student.load import Student
 from fsa_jax.student.scores import RunScores
+
+Engine = Literal["transformers", "ctranslate2"]  # the Hub's names of what loads a folder
 
 _PAPER = "https://arxiv.org/abs/2412.18552"
 _MAX_LENGTH = "MAX_DECODE_LENGTH"
@@ -37,6 +40,36 @@ _EXAMPLES = {
 }
 # What a manifest tells, by the words of the card.
 _FACTS = {"steps": "steps", "seed": "seed", "data_fingerprint": "fingerprint of the data"}
+# How the folder is used with each engine; the longest output is without the start token.
+_LINES = {
+    "transformers": """\
+from transformers import AutoTokenizer, T5ForConditionalGeneration
+tokenizer = AutoTokenizer.from_pretrained("{name}")
+model = T5ForConditionalGeneration.from_pretrained("{name}")
+inputs = tokenizer("{example}", return_tensors="pt")
+print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))
+""",
+    "ctranslate2": """\
+import ctranslate2
+from transformers import T5Tokenizer
+tokenizer = T5Tokenizer.from_pretrained("{name}")
+model = ctranslate2.Translator("{name}")
+texts = ["{example}"]
+inputs = [tokenizer.convert_ids_to_tokens(ids) for ids in tokenizer(texts).input_ids]
+greedy = dict(beam_size=1, min_decoding_length=0, max_decoding_length={longest}, max_input_length=0)
+for found in model.translate_batch(inputs, max_batch_size=64, **greedy):
+    print(tokenizer.decode(tokenizer.convert_tokens_to_ids(found.hypotheses[0])))
+""",
+}
+_NOTES = {
+    "transformers": "",
+    "ctranslate2": """\
+Leave `min_decoding_length=0` there: CTranslate2 forbids an empty answer by default, and a sentence
+without opinions would get one. `max_input_length=0` keeps it from cutting texts off at 1024 tokens.
+It loads folders of the disk: `huggingface_hub.snapshot_download` brings one from the Hub.
+
+""",
+}
 _TAGS = ("t5", "sentiment-analysis", "aspect-based-sentiment-analysis", "distillation")
 
 
@@ -54,7 +87,11 @@ class Lineage:
 
 
 def write_card(
-    name: str, student: Student, run: RunDirectory | None = None, licence: str | None = None
+    name: str,
+    student: Student,
+    run: RunDirectory | None = None,
+    licence: str | None = None,
+    engine: Engine = "transformers",
 ) -> str:
     """Returns the text of a student's card.
 
@@ -63,14 +100,16 @@ def write_card(
         student: The student.
         run: The run that it is from; None for weights of elsewhere.
         licence: The Hub's name of the licence that it is given on with, such as ``apache-2.0``.
+        engine: What loads the folder that the card is for.
     """
     lineage = list(_lineage(run)) if run else []
     scores = RunScores(run) if run else None
     is_invented = scores is not None and scores.is_invented()
     task = lineage[0].task if lineage else student.task.name
+    longest = (run and longest_answer(run)) or export.LONGEST
     parts = [
         f"# {name}\n\n{_what(task, student)}",
-        section("How to use it", _usage(name, task)),
+        section("How to use it", _usage(name, task, engine, longest)),
         section("Data", *_data(lineage, is_invented)),
         section("Hyperparameters", _hyperparameters(student, lineage)),
         section("Scores", *(scores.parts(student.step) if scores else ["It was not scored."])),
@@ -79,7 +118,7 @@ def write_card(
         section("Made with", _made_with(student)),
     ]
     fields: dict[str, Any] = {
-        "library_name": "transformers",
+        "library_name": engine,
         "pipeline_tag": "text-generation",
         "language": "en",
         "license": licence or OTHER_LICENCE,
@@ -145,18 +184,15 @@ def _does(task: str) -> str:
     return f"for the task `{task}`"
 
 
-def _usage(name: str, task: str) -> str:
+def _usage(name: str, task: str, engine: Engine, longest: int) -> str:
     example = _EXAMPLES["laptop" if "laptop" in task else "restaurant"]
+    wanted = {"name": name, "example": example, "longest": longest - 1}
     return f"""\
 ```python
-from transformers import AutoTokenizer, T5ForConditionalGeneration
-tokenizer = AutoTokenizer.from_pretrained("{name}")
-model = T5ForConditionalGeneration.from_pretrained("{name}")
-inputs = tokenizer("{example}", return_tensors="pt")
-print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))
+{_LINES[engine].format(**wanted)}\
 ```
 
-T5's vocabulary has no newline, and the added token `{NEWLINE}` stands for it: write
+{_NOTES[engine]}T5's vocabulary has no newline, and the added token `{NEWLINE}` stands for it: write
 `text.replace("\\n", " {NEWLINE} ")` going in, and turn `{NEWLINE}` back into a newline coming out.
 """
 

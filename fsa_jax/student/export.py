@@ -2,10 +2,11 @@
 
 import json
 import pathlib
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from fsa_jax.huggingface import export
+from fsa_jax.huggingface import ctranslate2_folder, export
 from fsa_jax.opinions.publishing.cards import CARD
 from fsa_jax.runtime.row_files import read_object
 from fsa_jax.runtime.run_directory import RunDirectory, runs_in
@@ -19,6 +20,7 @@ def export_hf(
     overwrite: bool,
     run: RunDirectory | None = None,
     licence: str | None = None,
+    engine: card.Engine = "transformers",
 ) -> pathlib.Path:
     """Writes a student as a Hugging Face folder; see ``export.export``.
 
@@ -31,8 +33,9 @@ def export_hf(
         overwrite: Replace a folder that is there and not empty.
         run: The run that the student is from; None for weights of elsewhere.
         licence: The Hub's name of the licence that the weights are given on with.
+        engine: What the card says how to load it with.
     """
-    texts = {CARD: card.write_card(output_dir.name, student, run, licence)}
+    texts = {CARD: card.write_card(output_dir.name, student, run, licence, engine)}
     if student.facts:
         texts["manifest.json"] = json.dumps(student.facts, indent=2) + "\n"
     if run and (calibrated := _calibrations(run, student.step)):
@@ -47,6 +50,36 @@ def export_hf(
         overwrite=overwrite,
         **({"max_length": longest} if longest else {}),
     )
+
+
+def export_ctranslate2(
+    student: Student,
+    output_dir: pathlib.Path,
+    overwrite: bool,
+    run: RunDirectory | None = None,
+    licence: str | None = None,
+    quantization: str = "float32",
+) -> pathlib.Path:
+    """Writes a student as a folder that CTranslate2 loads, with what ``export_hf`` has beside it.
+
+    Args:
+        student: See ``export_hf``.
+        output_dir: See ``export_hf``.
+        overwrite: See ``export_hf``.
+        run: See ``export_hf``.
+        licence: See ``export_hf``.
+        quantization: How CTranslate2 keeps the weights; in float32 its greedy text is ours.
+
+    Raises:
+        FileExistsError: The folder is not empty and ``overwrite`` is not set.
+        ValueError: A package is missing, or CTranslate2 does not know the quantization.
+        RunFailedError: CTranslate2 cannot convert this model.
+    """
+    export.refuse_full(output_dir, overwrite)
+    with tempfile.TemporaryDirectory() as folder:
+        source = pathlib.Path(folder) / output_dir.name
+        export_hf(student, source, False, run, licence, "ctranslate2")
+        return ctranslate2_folder.convert(source, output_dir, quantization)
 
 
 def _calibrations(run: RunDirectory, step: int) -> dict[str, Any]:

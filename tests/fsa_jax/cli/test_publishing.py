@@ -20,7 +20,16 @@ def run(monkeypatch, tmp_path):
 
 def test_an_unknown_format_is_told_first(run):
     done = run("export", "--checkpoint", "run", "--output-dir", "x", "--format", "onnx")
-    assert "--format=onnx: only hf is known" in str(done.exception)
+    assert "--format=onnx: it is hf or ctranslate2" in str(done.exception)
+
+
+def test_what_ctranslate2_cannot_do_is_told_before_anything_is_loaded(run):
+    words = ("export", "--checkpoint", "run", "--output-dir", "x", "--quantization", "int9")
+    done = run(*words)
+    assert "--quantization is for --format ctranslate2" in str(done.exception)
+    pytest.importorskip("ctranslate2")
+    done = run(*words, "--format", "ctranslate2")
+    assert "--quantization=int9: it is one of int8, " in str(done.exception)
 
 
 def test_a_folder_that_is_not_empty_is_told_before_anything_is_loaded(run, tmp_path):

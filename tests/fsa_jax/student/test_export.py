@@ -17,7 +17,7 @@ from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.opinions.readers import load_file
 from fsa_jax.runtime.run_directory import RunDirectory
 from fsa_jax.student import calibration
-from fsa_jax.student.export import best_seed, export_hf
+from fsa_jax.student.export import best_seed, export_ctranslate2, export_hf
 from fsa_jax.student.load import load
 
 LENGTH = 16
@@ -53,6 +53,25 @@ def exported(talkative, run, tmp_path):
     return export_hf(talkative, tmp_path / "mine", overwrite=False, run=run)
 
 
+@pytest.fixture
+def converted(talkative, run, tmp_path):
+    """The same student as a folder of CTranslate2."""
+    pytest.importorskip("ctranslate2")
+    pytest.importorskip("torch")
+    return export_ctranslate2(talkative, tmp_path / "fast", overwrite=False, run=run)
+
+
+def printed_by_the_card(folder, monkeypatch):
+    """Runs the code of a folder's card; returns its only example, what it prints, and the code."""
+    code = (folder / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(folder.parent)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    (example,) = re.findall(r'"(The .+?)"', code)
+    return example, printed.getvalue().removesuffix("\n"), code
+
+
 def greedy(student, texts):
     """Our own answers."""
     vocabulary = student.vocabulary
@@ -62,6 +81,13 @@ def greedy(student, texts):
     return [vocabulary.decode([int(token) for token in tokens]) for tokens in outputs]
 
 
+def real_sentences(real_data):
+    """200 sentences of a test split."""
+    sentences = load_file(real_data / "fsa" / "atsa" / "rest14" / "test.json", "fsa")
+    assert len(sentences) >= 200
+    return [sentence.text for sentence in sentences[:200]]
+
+
 def as_shown(text):
     """An answer of transformers as the card says to read it."""
     return re.sub(r" *\[NL\] *", "\n", text)
@@ -69,15 +95,17 @@ def as_shown(text):
 
 def test_the_five_lines_of_the_card_give_our_greedy_text(exported, talkative, monkeypatch):
     pytest.importorskip("torch")
-    code = (exported / "README.md").read_text().split("```python\n")[1].split("```")[0]
+    example, printed, code = printed_by_the_card(exported, monkeypatch)
     assert len(code.splitlines()) == 5
-    monkeypatch.chdir(exported.parent)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(code, {})
-    (example,) = re.findall(r'tokenizer\("(.+?)"', code)
     (ours,) = greedy(talkative, [example])
-    assert as_shown(printed.getvalue().removesuffix("\n")) == ours
+    assert as_shown(printed) == ours
+    assert len(set(ours)) > 2
+
+
+def test_the_card_of_a_ctranslate2_folder_gives_our_greedy_text(converted, talkative, monkeypatch):
+    example, printed, _ = printed_by_the_card(converted, monkeypatch)
+    (ours,) = greedy(talkative, [example])
+    assert as_shown(printed) == ours
     assert len(set(ours)) > 2
 
 
@@ -86,8 +114,7 @@ def test_transformers_gives_our_greedy_text_on_200_real_sentences(
 ):
     torch = pytest.importorskip("torch")
     transformers = pytest.importorskip("transformers")
-    sentences = load_file(real_data / "fsa" / "atsa" / "rest14" / "test.json", "fsa")
-    texts = [sentence.text for sentence in sentences[:200]]
+    texts = real_sentences(real_data)
     folder = export_hf(talkative, tmp_path / "mine", overwrite=False, run=run)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.T5ForConditionalGeneration.from_pretrained(folder)
@@ -95,8 +122,46 @@ def test_transformers_gives_our_greedy_text_on_200_real_sentences(
         answers = model.generate(**tokenizer(texts, padding=True, return_tensors="pt"))
     theirs = list(map(as_shown, tokenizer.batch_decode(answers, skip_special_tokens=True)))
     assert theirs == greedy(talkative, texts)
-    assert len(theirs) == 200
     assert len(set(theirs)) > 50
+
+
+def test_ctranslate2_gives_our_greedy_text_on_200_real_sentences(
+    real_data, talkative, run, tmp_path
+):
+    ctranslate2 = pytest.importorskip("ctranslate2")
+    transformers = pytest.importorskip("transformers")
+    texts = real_sentences(real_data)
+    folder = export_ctranslate2(talkative, tmp_path / "fast", overwrite=False, run=run)
+    tokenizer = transformers.T5Tokenizer.from_pretrained(folder)
+    inputs = [tokenizer.convert_ids_to_tokens(ids) for ids in tokenizer(texts).input_ids]
+    found = ctranslate2.Translator(str(folder)).translate_batch(
+        inputs, beam_size=1, min_decoding_length=0, max_decoding_length=LENGTH - 1
+    )
+    ids = [tokenizer.convert_tokens_to_ids(one.hypotheses[0]) for one in found]
+    theirs = list(map(as_shown, tokenizer.batch_decode(ids)))
+    assert theirs == greedy(talkative, texts)
+    assert len(set(theirs)) > 50
+
+
+def test_a_ctranslate2_folder_has_all_but_the_hugging_face_weights(exported, converted):
+    def names(folder):
+        return {file.name for file in folder.iterdir()}
+
+    weights = {"model.safetensors", "generation_config.json"}
+    its_own = {"model.bin", "shared_vocabulary.json"}
+    assert names(converted) == names(exported) - weights | its_own
+    assert "library_name: ctranslate2\n" in (converted / "README.md").read_text()
+
+
+def test_a_ctranslate2_folder_is_not_taken_for_weights(converted):
+    with pytest.raises(ValueError, match="fast is a folder of CTranslate2: give the run or"):
+        load(str(converted), say=print)
+
+
+def test_an_int8_folder_is_smaller(talkative, converted, tmp_path):
+    export_ctranslate2(talkative, tmp_path / "int8", overwrite=False, quantization="int8")
+    small, large = (f / "model.bin" for f in (tmp_path / "int8", converted))
+    assert small.stat().st_size < 0.4 * large.stat().st_size
 
 
 def test_the_folder_tells_its_task_to_whoever_loads_it_here(exported, talkative):
