@@ -49,8 +49,10 @@ def convert(source: Path, output_dir: Path, quantization: str) -> Path:
         RunFailedError: CTranslate2 cannot convert this model.
     """
     check(quantization)
+    import transformers
     from ctranslate2.converters import TransformersConverter
 
+    transformers.utils.logging.disable_progress_bar()  # of reading what we wrote just now
     with files.atomic_folder(output_dir.parent, output_dir.name) as work:
         folder = work / output_dir.name
         try:

@@ -52,8 +52,8 @@ print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))
     "ctranslate2": """\
 import ctranslate2
 from transformers import T5Tokenizer
-tokenizer = T5Tokenizer.from_pretrained("{name}")
-model = ctranslate2.Translator("{name}")
+folder = "{name}"
+tokenizer, model = T5Tokenizer.from_pretrained(folder), ctranslate2.Translator(folder)
 texts = ["{example}"]
 inputs = [tokenizer.convert_ids_to_tokens(ids) for ids in tokenizer(texts).input_ids]
 greedy = dict(beam_size=1, min_decoding_length=0, max_decoding_length={longest}, max_input_length=0)
@@ -66,7 +66,7 @@ _NOTES = {
     "ctranslate2": """\
 Leave `min_decoding_length=0` there: CTranslate2 forbids an empty answer by default, and a sentence
 without opinions would get one. `max_input_length=0` keeps it from cutting texts off at 1024 tokens.
-It loads folders of the disk: `huggingface_hub.snapshot_download` brings one from the Hub.
+It loads from the disk alone: `huggingface_hub.snapshot_download` brings the folder from the Hub.
 
 """,
 }
