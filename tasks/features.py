@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ OUTPUT_FEATURES = {
 DISTILLATION_LENGTHS = {"inputs": INPUT_LENGTH, "targets": TARGET_LENGTH}
 Rows = list[dict[str, str | int]]
 Step = TypeVar("Step", bound=Callable[..., Any])
+_SLICE = re.compile(r"([^\[\]]+)\[(\d*%?):(\d*%?)\]")
 
 
 def deterministic(step: Step) -> Step:
@@ -48,6 +50,8 @@ class OneShardSource(seqio.DataSource):
 class RowsSource(OneShardSource):
     """Examples from a function of the split, called at first use.
 
+    A split may be sliced as TFDS slices: ``validation[:10]``, ``test[10%:20%]``.
+
     Args:
         read: Returns the examples of a split: dicts of strings and integers, all of the same keys.
         splits: The splits, or a function that says them at first use.
@@ -67,11 +71,22 @@ class RowsSource(OneShardSource):
 
     def num_input_examples(self, split: str) -> int:
         """Returns the number of examples of a split."""
-        return len(self._read(split))
+        return len(self._rows(split))
 
     def fingerprint(self, split: str) -> str:
         """Returns a hash of the examples of a split."""
-        return hashlib.sha256(json.dumps(self._read(split)).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self._rows(split)).encode()).hexdigest()
+
+    def _rows(self, split: str) -> Rows:
+        """The examples of a split or of a slice of one."""
+        if "[" not in split:
+            return self._read(split)
+        match = _SLICE.fullmatch(split)
+        if match is None:
+            raise ValueError(f"split {split}: slices are such as {split.split('[')[0]}[:10%]")
+        rows = self._read(match[1])
+        ends = (_position(match[2] or "0", len(rows)), _position(match[3] or "100%", len(rows)))
+        return rows[slice(*ends)]
 
     def get_dataset(
         self,
@@ -84,7 +99,7 @@ class RowsSource(OneShardSource):
         """Returns the examples of a split, shuffled as a whole if asked."""
         if shard_info and shard_info.num_shards > 1:
             raise ValueError("this source is one shard: let SeqIO shard its examples")
-        rows = self._read(split)
+        rows = self._rows(split)
         if not rows:
             raise ValueError(f"the split {split} is empty")
         columns = {name: [row[name] for row in rows] for name in rows[0]}
@@ -92,6 +107,12 @@ class RowsSource(OneShardSource):
         if shuffle:
             dataset = dataset.shuffle(len(rows), seed=seed)
         return dataset
+
+
+def _position(said: str, count: int) -> int:
+    """Where a slice of so many rows begins or ends."""
+    number = int(said.removesuffix("%"))
+    return round(count * number / 100) if said.endswith("%") else number
 
 
 class TrimAndAppendEos:

@@ -44,6 +44,7 @@ _COMMANDS = {
         "experiment",
         "Plan, run and report a table or a figure as one thing.",
     ),
+    "cache": ("fsa_jax.cli.cache", "cache", "List and remove tokens that are kept on disk."),
     "doctor": ("fsa_jax.cli.doctor.command", "doctor", "Check the installation and the data."),
 }
 

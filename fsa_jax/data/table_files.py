@@ -7,16 +7,19 @@
 
 A table is written under a hidden name, which becomes its own when the last byte is on the disk. One
 process builds it, holding a lock that the kernel takes back should the process die; the others wait
-and then read. Of a table that is found, all but the tokens themselves is checked.
+and then read. Of a table that is found, all but the tokens themselves is checked. The header's time
+of change is that of the last use, by which ``fsa cache clean`` tells what nobody needs any more.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -55,12 +58,53 @@ def open_table(folder: Path, facts: Mapping[str, Any]) -> TokenTable | None:
         if header["offsets_checksum"] != _checksum_of(offsets):
             raise ValueError("damaged offsets")
         components = tuple((name, int(count), 1.0) for name, count in header["components"])
+        with contextlib.suppress(OSError):  # a table of somebody else
+            os.utime(folder / HEADER)
         return TokenTable(tokens, offsets, components, int(header["fingerprint"]))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         logging.warning("%s is no whole table of tokens (%s)", folder, error)
         return None
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """A table on disk, or what a builder that died has left of one.
+
+    Attributes:
+        folder: Its folder.
+        bytes: What it takes.
+        used: When it was used last, in seconds since 1970.
+    """
+
+    folder: Path
+    bytes: int
+    used: float
+
+    @property
+    def unused_days(self) -> float:
+        """Days since its last use."""
+        return (time.time() - self.used) / 86400
+
+
+def kept(root: Path) -> list[Kept]:
+    """Lists the tables below a folder, the one that was used last first; nothing else is listed."""
+    found = []
+    for folder in root.iterdir() if root.is_dir() else ():
+        header = folder / HEADER
+        is_left = folder.name.startswith(".") and folder.name.endswith(".partial")
+        if folder.is_dir() and (header.is_file() or is_left):
+            size = sum(file.stat().st_size for file in folder.iterdir())
+            used = (header if header.is_file() else folder).stat().st_mtime
+            found.append(Kept(folder, size, used))
+    return sorted(found, key=lambda table: -table.used)
+
+
+def remove(table: Kept) -> None:
+    """Removes a table; who has mapped it keeps its tokens, and who needs it makes it again."""
+    shutil.rmtree(table.folder)
+    (table.folder.parent / f".{table.folder.name}.lock").unlink(missing_ok=True)
 
 
 def _mapped(path: Path, kind: str, count: int) -> np.ndarray:

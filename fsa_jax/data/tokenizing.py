@@ -93,7 +93,7 @@ def read_tokens(
 
 def _folder(name: str, facts: Mapping[str, Any]) -> Path:
     try:
-        return table_files.folder_of(locations.cache_root() / "tokens", name, facts)
+        return table_files.folder_of(locations.token_tables(), name, facts)
     except (FileNotFoundError, ValueError) as error:
         raise table_files.CannotKeepError(str(error)) from error
 

@@ -44,12 +44,14 @@ class TaskResult:
 
 
 def read_examples(task: seqio.Task, split: str, use_cached: bool = False) -> list[dict[str, Any]]:
-    """The examples of a split in the task's order, untrimmed, strings as bytes.
+    """The examples of a split, or of a slice of one, in the task's order, untrimmed.
+
+    Strings are bytes.
 
     Raises:
         ValueError: The task has no such split.
     """
-    if split not in task.splits:
+    if split.split("[")[0] not in task.splits:
         raise ValueError(
             f"task {task.name} has no split {split!r}; it has {', '.join(task.splits)}"
         )

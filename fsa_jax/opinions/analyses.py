@@ -2,10 +2,11 @@
 
 Teachers are asked for blocks of four labelled lines and write them with many small deviations:
 numbered or not, with list marks, emphasis or quotes, labels misspelt ("Reasoin:") or qualified
-("Opinion Target (implicit):"), several aspects under one target, a whole block on one line, remarks
-behind the last block. A *segment* is one labelled part of the text, with the lines that go on with
-it; a *block* is a target, its aspect, its sentiment and the reasoning; a *level* is one of the five
-sentiments that the prompt asks for, which a block's own words are mapped to.
+("Opinion Target (implicit):"), several aspects under one target, a whole block on one line, blocks
+as the rows of a Markdown table, remarks behind the last block. A *segment* is one labelled part of
+the text, with the lines that go on with it; a *block* is a target, its aspect, its sentiment and
+the reasoning; a *level* is one of the five sentiments that the prompt asks for, which a block's own
+words are mapped to.
 
 This is the one reader of analyses: the rules for answers, the corpora and their statistics, and
 the ablations of the students all see the same blocks.
@@ -35,6 +36,9 @@ _LINE = re.compile(rf"^{_MARKS}{_LABEL}{_NUMBER}[:：][\s*_]*(?P<value>.*)$", re
 _HEADING = re.compile(
     rf"^\s*(?:#+\s*)?(?:(?<=#)|(?<=# )|\*\*)\**{_LABEL}{_NUMBER}(?P<value>)$", re.IGNORECASE
 )
+# A label as the head of a column.
+_HEAD = re.compile(rf"^{_MARKS}(?P<name>{_LABEL}){_NUMBER}[:：]?[\s*_]*$", re.IGNORECASE)
+_DASHES = re.compile(r":?-+:?")
 _MEASURED = re.compile(rf"^[^:：]*sentiments?[\s_]+{_MEASURE}", re.IGNORECASE)
 _INLINE = re.compile(
     r"(?<=\S)[\s,;|\\]+(?:[-–—]+\s+)?(?=[\"'“*_]*"
@@ -152,12 +156,39 @@ def segments(analysis: str) -> list[Segment]:
 
 
 def _lines(analysis: str) -> Iterator[str]:
-    for line in analysis.split("\n"):
+    for line in _without_tables(analysis.split("\n")):
         match = _LINE.match(line)
         start = match.start("value") if match else 0
         first, *others = _INLINE.sub("\n", line[start:]).split("\n")
         yield line[:start] + first
         yield from others
+
+
+def _without_tables(lines: Iterable[str]) -> Iterator[str]:
+    """Writes the rows of Markdown tables as labelled lines; a table may also lie on its side."""
+    heads: list[str] = []
+    for line in lines:
+        if "|" not in line:
+            heads = []
+            yield line
+            continue
+        cells = [
+            cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")
+        ]
+        found = [match["name"] if (match := _HEAD.match(cell)) else "" for cell in cells]
+        parts = {_part(name) for name in found if name}
+        if {"target", "sentiment"} <= parts:
+            heads = found
+        elif all(map(_DASHES.fullmatch, filter(None, cells))):
+            continue
+        elif heads and len(cells) == len(heads):
+            # An empty cell under the target means the one above, and elsewhere nothing.
+            yield ""
+            yield from (f"{h}: {cell}" for h, cell in zip(heads, cells, strict=True) if h and cell)
+        elif len(cells) == 2 and found[0] and line.lstrip().startswith("|"):
+            yield f"{found[0]}: {cells[1]}"
+        else:
+            yield line
 
 
 def _unquote(value: str) -> str:

@@ -39,3 +39,8 @@ def cache_root() -> Path:
     if "://" in value:
         raise ValueError(f"FSA_CACHE_DIR={value} is a bucket: name a folder of this machine")
     return Path(value).expanduser() if value else data_root() / "cache"
+
+
+def token_tables() -> Path:
+    """Returns the folder of the token tables, whether it is there or not; see ``cache_root``."""
+    return cache_root() / "tokens"

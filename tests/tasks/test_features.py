@@ -41,6 +41,23 @@ def test_rows_come_in_order_or_shuffled_as_a_whole_by_the_seed(source):
     assert numbers(source, shuffle=True, seed=2) != first
 
 
+@pytest.mark.parametrize(
+    ("split", "rows"),
+    [("train[:3]", [0, 1, 2]), ("train[18:]", [18, 19]), ("train[10%:20%]", [2, 3])],
+)
+def test_a_slice_holds_the_rows_that_it_says(source, split, rows):
+    dataset = source.get_dataset(split, shuffle=False)
+    assert [row["number"] for row in dataset.as_numpy_iterator()] == rows
+    assert source.num_input_examples(split) == len(rows)
+    assert source.fingerprint(split) != source.fingerprint("train")
+
+
+@pytest.mark.parametrize("split", ["train[:3", "train[a:b]", "train[3]", "train[::2]"])
+def test_what_is_no_slice_is_told(source, split):
+    with pytest.raises(ValueError, match=r"slices are such as train\[:10%\]"):
+        source.get_dataset(split)
+
+
 def test_an_empty_split_and_a_shard_are_refused(source):
     with pytest.raises(ValueError, match="the split empty is empty"):
         source.get_dataset("empty")

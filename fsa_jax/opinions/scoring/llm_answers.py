@@ -6,6 +6,7 @@ answer. A label counts where the answer leaves no doubt, and nothing is guessed 
 """
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -18,6 +19,9 @@ from fsa_jax.opinions.units import Kind, Unit, holds, parse, parse_reference, se
 
 # Brackets that are looked at; a list is a few, and whoever writes thousands writes no list.
 _MOST_BRACKETS = 64
+# Characters before a label that can deny or state it: a clause is shorter, and answers that repeat
+# a label without end are read in time that grows with their length alone.
+_REACH = 400
 
 _DENIALS = (
     r"not|no|nothing|never|neither|nor|none|without|lack of|absence of|cannot|hardly|barely"
@@ -242,25 +246,26 @@ def read_label(raw: str, labels: Sequence[str]) -> str | None:
     ]
     if not named:
         return None
-    first = named[0][0]
+    matches = [match for match, _ in named]
+    first = matches[0]
     if not re.search(r"\w", text[: first.start()]) and re.match(
         r"\W*(?:$|\n|[.,;:!)\"'*`\]]|[-–—(]|because\b|since\b|as\b|sentiment\b)",
         text[first.end() :].lstrip(" "),
     ):
-        stated = _joined(text, [first, *(match for match, _ in named[1:])])
+        stated = _joined(text, matches)
     else:
         stated = set()
-        for index, (match, _) in enumerate(named):
-            if _STATED.search(text[: match.start()]):
-                stated |= _joined(text, [match for match, _ in named[index:]])
+        for index, match in enumerate(matches):
+            if _STATED.search(text[max(0, match.start() - _REACH) : match.start()]):
+                stated |= _joined(text, matches, index)
     mentioned = stated or {label for _, label in named}
     return mentioned.pop() if len(mentioned) == 1 else None
 
 
-def _joined(text: str, named: Sequence[re.Match[str]]) -> set[str]:
-    """Returns the first label and those that are enumerated with it."""
-    labels = {named[0].group(1)}
-    for before, match in pairwise(named):
+def _joined(text: str, named: Sequence[re.Match[str]], first: int = 0) -> set[str]:
+    """Returns a label and those that are enumerated with it."""
+    labels = {named[first].group(1)}
+    for before, match in pairwise(itertools.islice(named, first, None)):
         between = _ENUMERATES.fullmatch(text, before.end(), match.start())
         # Behind a comma, a label with a word of its own ("negative words") is another matter.
         if not between or (not between[1] and not _ENDS.match(text, match.end())):
@@ -270,7 +275,7 @@ def _joined(text: str, named: Sequence[re.Match[str]]) -> set[str]:
 
 
 def _is_denied(text: str, match: re.Match[str]) -> bool:
-    clause = text[: match.start()]
+    clause = text[max(0, match.start() - _REACH) : match.start()]
     ends = [end.end() for end in _CLAUSE_END.finditer(clause)]
     if _DENIED_BEFORE.search(_CERTAIN.sub("", clause[ends[-1] if ends else 0 :])):
         return True

@@ -54,6 +54,12 @@ def test_dropped_parts_leave_the_others_as_they_were():
     assert keep_parts(text, ["reasoning"]) == "Reasoning: x\n  more of x"
     assert keep_parts(text, ["target", "sentiment"]) == "Opinion Target 1: bar\nSentiment: Mild"
     assert keep_parts("I liked it.", ["target"]) == ""
+    table = (
+        "| Target | Sentiment | Reason |\n|---|---|---|\n| bar | Mild | x |\n| hall | Mild | y |"
+    )
+    assert (
+        keep_parts(table, LABELS) == "Target: bar\nSentiment: Mild\n\nTarget: hall\nSentiment: Mild"
+    )
 
 
 # Shapes that two parsers of before read differently, each with the right reading.
@@ -79,6 +85,28 @@ def test_dropped_parts_leave_the_others_as_they_were():
             'Opinion Target (implicit): "how it is run"\nAspect: Staff\nSentiment: Negative',
             [Block("soup", "", "Mild"), Block("how it is run", "Staff", "Negative")],
             id="a qualified label",
+        ),
+        pytest.param(
+            "Here it is.\n\n| # | **Opinion Target** | Aspect | Sentiment | Reasoning |\n"
+            "|---|:---|---|---|---|\n| 1 | bar | Drinks | Very Positive | It is good. |\n"
+            "| 2 | | Noise | Negative | It is loud. |\n| 3 | hall | Size | Mild | |\n\nOverall: nice.",
+            [
+                Block("bar", "Drinks", "Very Positive", "It is good."),
+                Block("bar", "Noise", "Negative", "It is loud."),
+                Block("hall", "Size", "Mild"),
+            ],
+            id="a table",
+        ),
+        pytest.param(
+            "Target | Sentiment\n--- | ---\nbar | Positive\n\n| Opinion Target | hall |\n"
+            "| --- | --- |\n| Sentiment | Negative |",
+            [Block("bar", "", "Positive"), Block("hall", "", "Negative")],
+            id="a table without borders, and one on its side",
+        ),
+        pytest.param(
+            "Opinion Target 1: this | that\nSentiment: Positive\nReasoning: a | b | c",
+            [Block("this | that", "", "Positive", "a | b | c")],
+            id="bars that draw no table",
         ),
         pytest.param(
             "Response:\n[\"Opinion Target 1: 'bar' Aspect: Drinks Sentiment: Positive Reasoning: It is good.\",\n"

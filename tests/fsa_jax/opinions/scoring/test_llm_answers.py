@@ -2,6 +2,7 @@
 """What LLMs answer: lists in prose, and labels in words."""
 
 import random
+import time
 
 import pytest
 
@@ -212,3 +213,10 @@ def test_what_is_denied_is_never_the_answer(denial, wrong, rest):
 def test_a_label_outside_the_set_is_none():
     assert read_label("conflict", ASC_LABELS) is None
     assert read_label("The words conflict; it is negative", ASC_LABELS) == "negative"
+
+
+@pytest.mark.parametrize("words", ["positive ", "label: positive, ", "not positive "])
+def test_an_answer_without_end_is_read_in_seconds(words):
+    started = time.process_time()
+    read_label(words * 6_000, TSC_LABELS)
+    assert time.process_time() - started < 8
