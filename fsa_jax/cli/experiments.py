@@ -156,6 +156,12 @@ def _print_totals(found: "Plan", device: "Hardware", hours: float, console: Cons
             f"The largest stage needs {largest / 2**30:.0f} GiB, a {device.name} has "
             f"{device.memory / 2**30:.0f}: set MICRO_BATCHES or FSDP, or remat_policy, in settings."
         )
+    disk = sum(stage.work.disk for stage in found.stages)
+    fewer = sum(stage.work.disk for stage in found.stages if stage.kind != "finetune")
+    lines.append(
+        f"Checkpoints take up to {disk / 2**30:,.0f} GiB of disk, {fewer / 2**30:,.0f} with "
+        "--drop-checkpoints."
+    )
     lines += [f"missing: {line}" for line in lacking(found.stages)]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -187,6 +193,9 @@ def run(
     only: Annotated[
         str | None, typer.Option(help="Run this stage alone, as --print names it; no scores kept.")
     ] = None,
+    drop_checkpoints: Annotated[
+        bool, typer.Option(help="Remove fine-tuned weights once their answers are scored.")
+    ] = False,
 ) -> None:
     """Run what is missing, keep the scores, write the report; the same command goes on."""
     from fsa_jax.experiments.collecting import collect
@@ -210,6 +219,9 @@ def run(
         for answers in found.answers:
             if answers.stage is not None and answers.stage.key == stage.key:
                 collect(answers, found, kept)
+        if drop_checkpoints and stage.kind == "finetune":
+            for directory in stage.run_directories.values():
+                directory.drop_checkpoints()
 
     runner = Runner(found.stages, read_slots(devices), on_finished)
     code = runner.run()

@@ -38,6 +38,7 @@ class Work:
         inputs, targets: Positions of a row.
         runs: Runs, one a seed.
         answers: Sentences decoded or scored by one run, over all its evaluations.
+        checkpoints: That a run leaves behind, at most.
     """
 
     model: T5Config | None = None
@@ -47,6 +48,14 @@ class Work:
     targets: int = 0
     runs: int = 1
     answers: int = 0
+    checkpoints: int = 0
+
+    @property
+    def disk(self) -> float:
+        """Bytes of the checkpoints that are left behind: weights and two moments each."""
+        if self.model is None:
+            return 0.0
+        return 12.0 * parameters(self.model) * self.runs * self.checkpoints
 
     @property
     def flops(self) -> float:

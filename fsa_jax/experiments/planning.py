@@ -398,6 +398,8 @@ class _Planner:
                 "finetune": _TEST_SENTENCES + _DEV_SENTENCES * evaluations,
                 "evaluate": _TEST_SENTENCES,
             }[kind],
+            # Fine-tuning keeps the best one beside the last ones.
+            int(said.get("KEEP_CHECKPOINTS") or 0) + (kind == "finetune"),
         )
 
 

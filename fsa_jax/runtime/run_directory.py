@@ -98,6 +98,11 @@ class RunDirectory:
         """The folder of a step's checkpoint, whether it is there or not."""
         return self.path / f"{PREFIX}_{step}"
 
+    def drop_checkpoints(self) -> None:
+        """Removes all checkpoints; what the run logged and answered stays."""
+        for path in self.path.glob(f"{PREFIX}_*"):
+            path.rmtree()
+
     @staticmethod
     def name(task: str, split: str | None = None) -> str:
         """What an evaluation's files are named after: ``split`` is None for the development one."""

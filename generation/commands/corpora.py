@@ -88,6 +88,37 @@ def _print_stats(summary: dict[str, Any], unit: str) -> None:
     printing.table("Opinions by rating", levels, rows)
 
 
+@corpus.command("vocabulary")
+def corpus_vocabulary(
+    paths: Annotated[list[Path], typer.Argument(help="Run folders (ledgers), or data roots.")],
+    output: Annotated[Path, typer.Option(help="The SentencePiece model to write.")],
+    pieces: Annotated[int, typer.Option(min=1, help="Pieces to keep.")],
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="SentencePiece model to cut; default FSA_VOCABULARY.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the file.")] = False,
+) -> None:
+    """Cut a vocabulary to the pieces used most, for students that start from nothing."""
+    from fsa_jax.opinions.corpus import SENTINELS
+    from fsa_jax.runtime import files
+    from generation.corpus import build, stats
+    from generation.corpus import vocabulary as vocabularies
+
+    source = build.default_vocabulary(vocabulary)
+    if source is None:
+        raise ValueError(
+            "no vocabulary to cut: name a local file by --vocabulary, or set FSA_VOCABULARY"
+        )
+    files.refuse_existing(output, overwrite)
+    texts = (text for row in stats.read(paths) for text in (row.inputs, row.targets))
+    done = vocabularies.trim(source, texts, pieces, output)
+    typer.echo(
+        f"{done.pieces:,} of {done.before:,} pieces in {output}: {done.covered:.1%} of the tokens "
+        f"keep their piece, texts are {done.longer - 1:.1%} longer"
+    )
+    typer.echo(f"VOCAB_SIZE: at least {done.pieces + SENTINELS + 1} (sentinels and the newline)")
+
+
 @corpus.command("import")
 @flags.grouped
 def corpus_import(

@@ -39,6 +39,7 @@ for seed in eval(settings["RANDOM_SEEDS"]) if tuned else [0]:
         (answers / f"{task}-test-000001.jsonl").write_text(
             "".join(json.dumps(row) + "\\n" for row in rows))
         (answers / f"{task}-test-metrics.jsonl").write_text('{"step": 1, "f1": 0}\\n')
+    (folder / "checkpoint_1").mkdir(exist_ok=True)
     (folder / "status.json").write_text(json.dumps(
         {"state": "finished", "step": 1, "steps": 1, "reason": ""}))
 """
@@ -101,6 +102,19 @@ def test_run_fills_the_table_and_goes_on(call, tmp_path):
     planned = call("plan", "mine.yaml", "--hardware", "here")
     assert "measured here: 3 finished stages" in planned.output
     assert "0.0 hours to go" in planned.output
+
+
+def test_fine_tuned_weights_can_go_once_they_are_scored(call, tmp_path):
+    assert "GiB of disk, 0 with --drop-checkpoints" in call("plan", "mine.yaml").output
+    assert call("run", "mine.yaml").exit_code == 0
+    whole = f1_of(tmp_path)
+    stages = tmp_path / "experiments" / "stages"
+    assert len(list(stages.glob("finetune/*/run/*/checkpoint_1"))) == 4
+    assert call("run", "mine.yaml", "--drop-checkpoints").exit_code == 0
+    assert not list(stages.glob("finetune/*/run/*/checkpoint_1"))
+    assert list(stages.glob("pretrain/*/run/checkpoint_1"))
+    assert call("run", "mine.yaml").exit_code == 0
+    assert f1_of(tmp_path) == whole
 
 
 def test_rows_of_an_llm_join_when_their_predictions_are_there(call, tmp_path):

@@ -26,7 +26,12 @@ def test_work_counts_training_and_answering_of_all_runs():
     assert one.flops == training + flops.forward_flops(OLD, 20, 8, 6)
     assert Work(OLD, 10, 4, 8, 6, 3, 20).flops == 3 * one.flops
     assert one.memory > 16 * costs.parameters(OLD)
-    assert Work().flops == Work().memory == 0
+    assert Work().flops == Work().memory == Work().disk == 0
+
+
+def test_each_checkpoint_holds_the_weights_and_two_moments():
+    bytes_of_one = 3 * 4 * costs.parameters(OLD)
+    assert Work(OLD, runs=5, checkpoints=2).disk == 10 * bytes_of_one
 
 
 def test_hours_say_where_they_come_from():

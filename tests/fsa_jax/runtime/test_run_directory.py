@@ -44,6 +44,13 @@ def test_of_a_run_that_keeps_its_best_checkpoint_that_one_is_used(tmp_path):
         find_checkpoint(tmp_path, 11)
 
 
+def test_checkpoints_can_be_dropped_and_nothing_else(tmp_path):
+    run = make_checkpoints(tmp_path, {9: 41.0, 10: 52.5})
+    run.drop_checkpoints()
+    assert run.steps() == []
+    assert run.manifest() == {"best_metric": "f1"}
+
+
 def test_without_scores_the_latest_is_used(tmp_path):
     run = make_checkpoints(tmp_path / "a", {9: None, 10: None}, best_metric=None)
     assert (run.best_step(), find_checkpoint(tmp_path / "a")) == (
