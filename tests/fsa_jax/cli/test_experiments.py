@@ -189,29 +189,48 @@ def test_run_killed_at_random_moments_ends_with_the_same_table(call, tmp_path):
     assert f1_of(tmp_path) == whole
 
 
+REAL = """
+    title: Real
+    baseline: T5-base
+    tasks: [tsa_rest14, tsc_rest14]
+    subsets: [all, implicit, multiple]
+    defaults: {weights: t5-base, reviews: 100k}
+    systems:
+      - {name: T5-base}
+      - {name: distilled, pretraining: distill, teacher: gpt35}
+"""
+REAL_RUN = """
+from fsa_jax.cli import experiments
+experiments.experiment(["run", "real.yaml", "--scale", "tiny"])
+"""
+
+
 @pytest.mark.slow
-def test_tiny_scale_trains_for_real(tmp_path, monkeypatch):
-    """One real run: the sample world, a pretraining, fine-tunings, zero-shot; every cell filled."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("FSA_DATA_DIR", raising=False)
-    monkeypatch.delenv("XLA_FLAGS")  # one device, as users have it
-    (tmp_path / "real.yaml").write_text(
-        textwrap.dedent("""
-            title: Real
-            baseline: T5-base
-            tasks: [tsa_rest14, tsc_rest14]
-            subsets: [all, implicit, multiple]
-            defaults: {weights: t5-base, reviews: 100k}
-            systems:
-              - {name: T5-base}
-              - {name: distilled, pretraining: distill, teacher: gpt35}
-        """)
-    )
-    words = ["run", "real.yaml", "--scale", "tiny"]
-    found = typer.testing.CliRunner().invoke(experiments.experiment, words)
-    assert found.exit_code == 0, found.output
-    assert "empty:" not in found.output
-    rows = Store(tmp_path / "experiments/tiny/results.sqlite").read("real")
-    tuned = {row.seed for row in rows if row.task == "tsa_rest14"}
-    asked = {row.seed for row in rows if row.task == "tsc_rest14"}
-    assert (tuned, asked) == ({42, 52}, {0})
+def test_tiny_scale_trains_for_real_also_when_killed_at_random_moments(tmp_path):
+    """The sample world, a pretraining, fine-tunings, zero-shot: every cell filled, twice alike."""
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    for name in ("FSA_DATA_DIR", "XLA_FLAGS"):  # one device, as users have it
+        environment.pop(name, None)
+    draw = random.Random(2)
+    tables = []
+    for name, kills in (("whole", 0), ("killed", 5)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "real.yaml").write_text(textwrap.dedent(REAL))
+        command = [sys.executable, "-c", REAL_RUN]
+        for number in range(kills):
+            child = subprocess.Popen(command, cwd=folder, env=environment)
+            time.sleep(draw.uniform(5, 35))
+            if number % 2:  # the command that it has begun, too: as when the machine goes down
+                subprocess.run(["pkill", "-KILL", "-P", str(child.pid)], check=False)
+            child.kill()
+            child.wait()
+        last = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert last.returncode == 0, last.stderr
+        assert "empty:" not in last.stdout
+        rows = Store(folder / "experiments/tiny/results.sqlite").read("real")
+        tables.append({(r.system, r.task, r.subset, r.seed, r.metric): r.value for r in rows})
+    whole, killed = tables
+    assert {seed for _, task, _, seed, _ in whole if task == "tsa_rest14"} == {42, 52}
+    assert {seed for _, task, _, seed, _ in whole if task == "tsc_rest14"} == {0}
+    assert killed == whole
