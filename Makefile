@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: quickstart test lint format benchmark test-vllm clean
+.PHONY: quickstart test lint format benchmark docs docs-serve test-vllm clean
 
 $(INSTALLED): setup.py constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints.txt --editable '.[dev,torch,ray,reviews,serve,ctranslate2]'
+	  --constraint constraints.txt --editable '.[dev,torch,ray,reviews,serve,ctranslate2,docs]'
 	touch $@
 
 quickstart: $(INSTALLED)
@@ -29,6 +29,14 @@ test: lint
 
 benchmark: $(INSTALLED)
 	$(BIN)/python scripts/benchmarks/run.py
+
+# The site is a set of files: any web server shows build/site.
+docs docs-serve: export NO_MKDOCS_2_WARNING = 1
+docs: $(INSTALLED)
+	$(BIN)/python -m mkdocs build --strict
+
+docs-serve: $(INSTALLED)
+	$(BIN)/python -m mkdocs serve
 
 test-vllm:
 	bash scripts/test_vllm.sh

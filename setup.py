@@ -95,6 +95,7 @@ setup(
             "t5x @ git+https://github.com/google-research/t5x"
             "@cc342d419ec3e3e9c4bf1df33c82330cafdc1e16"
         ],
+        "docs": ["mkdocs-material>=9.7", "mkdocstrings[python]>=1.0"],
         "dev": [
             "dill>=0.3.8",
             "hypothesis>=6.140",

@@ -16,7 +16,7 @@ fi
 wheels="$(mktemp -d)"
 trap 'rm -rf "$wheels"' EXIT
 "$venv/bin/pip" wheel --quiet --no-deps --wheel-dir "$wheels" .
-# The line that the README gives for a GPU box, with the wheel just built.
+# The line that docs/how_to/install.md gives for a box with GPUs, with the wheel just built.
 export PATH="$PWD/$venv/bin:$PATH"
 [[ "$venv" = /* ]] && export PATH="$venv/bin:$PATH"
 pip install --quiet --force-reinstall --no-deps "$wheels"/fsa_jax-*.whl && pip install --quiet -r "$(python -c 'import generation; print(generation.REQUIREMENTS)')"

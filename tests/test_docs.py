@@ -14,6 +14,7 @@ import sys
 
 import numpy as np
 import pytest
+from documents import DOCUMENTS, PAGES, README, ROOT, blocks
 
 from fsa_jax.opinions import readers
 from fsa_jax.opinions.corpus import TEACHERS
@@ -27,12 +28,9 @@ from fsa_jax.runtime.run_directory import RunDirectory, Status
 from generation.records import LedgerRow, Review
 from generation.run_folder import RunFolder
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 FORMATS = (ROOT / "docs" / "formats.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-README = (ROOT / "README.md").read_text("utf-8")
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tasks/*.md")])
 
 
 def section(text: str, title: str) -> str:
@@ -40,10 +38,6 @@ def section(text: str, title: str) -> str:
     found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
     assert found, f"no section {title!r}"
     return found[1]
-
-
-def blocks(text: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 def samples(title: str) -> list[dict]:
@@ -57,11 +51,23 @@ def names(dataclass: type) -> list[str]:
 # ---------------------------------------------------------------------- pages
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def links(path: pathlib.Path) -> list[str]:
+    """The paths that a document links to."""
+    found = re.findall(r"\]\(([^)#]+)", path.read_text("utf-8"))
+    return [link for link in found if "://" not in link]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_to_files(path):
-    links = re.findall(r"\]\(([^)#]+)", path.read_text("utf-8"))
-    local = [link for link in links if "://" not in link]
-    assert [link for link in local if not (path.parent / link).exists()] == []
+    assert [link for link in links(path) if not (path.parent / link).exists()] == []
+
+
+def test_the_readme_leads_to_each_page_and_is_short():
+    linked = {(ROOT / link).resolve() for link in links(README)}
+    reached = linked | {ROOT / "docs" / "index.md"}  # the site's own front page
+    made_for_the_site = {path for path in PAGES if "reference" in path.parts}
+    assert set(DOCUMENTS) - made_for_the_site - reached == {README}
+    assert len(README.read_text("utf-8").splitlines()) < 80
 
 
 def test_each_folder_and_wing_stands_in_the_table_and_the_drawing():
@@ -74,7 +80,6 @@ def test_each_folder_and_wing_stands_in_the_table_and_the_drawing():
     for folder in ("tasks", "generation"):
         assert f"| `{folder}/` |" in ARCHITECTURE
         assert f">{folder}/</text>" in drawing
-        assert f"| `{folder}/` |" in README
 
 
 def test_table_and_drawing_have_the_floors_in_their_order():
@@ -91,12 +96,10 @@ def test_table_and_drawing_have_the_floors_in_their_order():
             assert (level[lower] < level[upper]) == (heights[lower] < heights[upper])
 
 
-def test_the_five_files_are_the_same_everywhere_and_say_what_they_may_know():
-    readme = re.findall(r"^\d\. \[`([^`]+\.py)`\]", README, re.MULTILINE)
-    architecture = re.findall(r"^\d\. \[`([^`]+\.py)`\]", ARCHITECTURE, re.MULTILINE)
-    assert readme == architecture
-    assert len(readme) == 5
-    for path in readme:
+def test_the_five_files_say_what_they_may_know():
+    files = re.findall(r"^\d\. \[`([^`]+\.py)`\]", ARCHITECTURE, re.MULTILINE)
+    assert len(files) == 5
+    for path in files:
         docstring = ast.get_docstring(ast.parse((ROOT / path).read_text("utf-8")))
         assert "knows " in docstring.lower(), path
 

@@ -1,52 +1,34 @@
 """The commands of the documents: each can be typed as it stands.
 
 Every command of every block is parsed as the command itself parses it: a renamed option, file,
-macro or make target is found here. ``test_readme_in_order.py`` runs them.
+macro or make target is found here. ``test_pages_in_order.py`` and
+``test_tutorial.py`` run them.
 """
 
 import importlib.util
 import itertools
-import pathlib
 import re
-import shlex
 
 import gin
 import pytest
 import typer
+from documents import DOCUMENTS, ROOT, command_lines, commands
 
 from fsa_jax.cli import gin_config
 from fsa_jax.cli.main import fsa, t5x
 
-ROOT = pathlib.Path(__file__).parents[1]
-# CONTRIBUTING's commands are about files that it shows: test_docs.py runs them.
-DOCUMENTS = [ROOT / "README.md", ROOT / "tasks" / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 USAGE_ERROR = typer.BadParameter.__bases__[0]  # typer brings a click of its own
 PLAIN = {"mkdir", "cat", "export", "cd"}
 
 
-def blocks(path):
-    """The blocks of shell of a document, each as the list of its commands."""
-    for text in re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), re.DOTALL):
-        lines = text.replace("\\\n", " ").splitlines()
-        yield [command for line in lines for command in commands(line)]
-
-
-def commands(line):
-    """The words of each command of a line, in order."""
-    lexer = shlex.shlex(line, posix=True, punctuation_chars="&|;")
-    lexer.whitespace_split = True
-    words = []
-    for word in lexer:
-        if set(word) <= set("&|;"):
-            yield words
-            words = []
-        else:
-            words.append(word)
-    if words:
-        yield words
-
-
-COMMANDS = [command for path in DOCUMENTS for block in blocks(path) for command in block]
+# CONTRIBUTING's commands are about files that it shows: test_docs.py runs them.
+COMMANDS = [
+    words
+    for path in DOCUMENTS
+    if path.name != "CONTRIBUTING.md"
+    for line in command_lines(path)
+    for words in commands(line)
+]
 SHOWN = [" ".join(command)[:60] for command in COMMANDS]
 
 
@@ -96,6 +78,7 @@ def check_pip(words):
 @pytest.mark.parametrize("words", COMMANDS, ids=SHOWN)
 def test_every_command_can_be_typed_as_shown(words, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FSA_DATA_DIR", str(tmp_path))
     name, *rest = words
     if name == "fsa":
         context = parse(fsa, rest)

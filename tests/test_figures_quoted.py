@@ -1,22 +1,24 @@
-"""Figures that the README quotes are those of the files that the commands have written."""
+"""Figures that documents quote are those of the files that the commands have written."""
 
 import json
-import pathlib
 
 import pytest
+from documents import DOCS, README
 
-ROOT = pathlib.Path(__file__).parents[1]
-README = " ".join((ROOT / "README.md").read_text("utf-8").split())
-BENCHMARKS = json.loads((ROOT / "docs" / "benchmarks.json").read_text())
-QUICKSTART = json.loads((ROOT / "docs" / "quickstart.json").read_text())
+BENCHMARKS = json.loads((DOCS / "benchmarks.json").read_text())
+QUICKSTART = json.loads((DOCS / "quickstart.json").read_text())
 
 
 def where(machine):
     return f"{machine['processor']} with {machine['cores']} cores"
 
 
+def text_of(path):
+    return " ".join(path.read_text("utf-8").split())
+
+
 def quickstart_quotes():
-    """What the README says of the quick start."""
+    """What is said of the quick start."""
     yield f"`make quickstart` on {where(QUICKSTART['machine'])}"
     yield f"took {QUICKSTART['seconds']:.0f} s after installation (load {QUICKSTART['load']:.1f})"
     for system in QUICKSTART["systems"]:
@@ -27,7 +29,7 @@ def quickstart_quotes():
 
 
 def benchmark_quotes():
-    """What the README says of speed."""
+    """What is said of speed."""
     decoding, training = BENCHMARKS["decoding"], BENCHMARKS["training"]
     for part in (decoding, training):
         yield f"on {where(part['machine'])}"
@@ -41,8 +43,20 @@ def benchmark_quotes():
 
 
 @pytest.mark.parametrize("quote", [*quickstart_quotes(), *benchmark_quotes()])
-def test_the_readme_quotes_what_was_measured(quote):
-    assert quote in README
+def test_the_page_quotes_what_was_measured(quote):
+    assert quote in text_of(DOCS / "measured.md")
+
+
+def test_the_readme_quotes_the_quick_start():
+    readme = text_of(README)
+    scratch, distilled = QUICKSTART["systems"]
+    (first,), (second,) = scratch["scores"].values(), distilled["scores"].values()
+    gap = distilled["difference"]
+    assert f"| from scratch | {first['mean']:.2f} ± {first['half_width']:.2f} |" in readme
+    said = f"{second['mean']:.2f} ± {second['half_width']:.2f}"
+    assert f"| distilled | {said} | {gap['mean']:.2f} ± {gap['half_width']:.2f} |" in readme
+    where_and_when = f"on {where(QUICKSTART['machine'])} in {QUICKSTART['seconds']:.0f} s"
+    assert f"By `make quickstart` {where_and_when}" in readme
 
 
 def test_the_quick_start_was_measured_by_its_command():

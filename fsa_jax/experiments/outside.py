@@ -67,7 +67,7 @@ def benchmark(task: str) -> tuple[Requirement, ...]:
     if name not in DATA_SETS:
         return (Requirement(root / "benchmarks" / f"{name}.json", "`fsa benchmark register`"),)
     files = sorted({file for part in DATA_SETS[name].splits.values() for file in part})
-    remedy = "put the benchmark under $FSA_DATA_DIR (README, Fine-tune and score)"
+    remedy = "put the benchmark under $FSA_DATA_DIR (docs/how_to/finetune.md)"
     return tuple(Requirement(root / file, remedy) for file in files)
 
 

@@ -65,7 +65,7 @@ class VLLMTeacher:
         except ImportError as error:
             raise ValueError(
                 f"the vllm backend needs vLLM ({error}); run: pip install vllm, or see "
-                "the README for a GPU box"
+                "docs/how_to/install.md for a box with GPUs"
             ) from None
         try:
             self._llm = vllm.LLM(

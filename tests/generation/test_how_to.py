@@ -1,18 +1,23 @@
-"""The README's commands, in their order, make both domains of the corpus."""
+"""The commands of the how-to pages, in their order, make both domains of the corpus."""
 
 import gzip
 import io
 import json
-import re
 import shlex
 import tarfile
 from pathlib import Path
 
 import typer.testing
+from documents import DOCS, command_lines
 
 from fsa_jax.cli.main import fsa
 
-README = Path(__file__).parents[2] / "README.md"
+# How the lines begin that make a corpus of the dumps, in the pages where they stand.
+LINES = {
+    "reviews": ("fsa reviews collect yelp", "fsa reviews collect Electronics", "mkdir -p"),
+    "generate": ("fsa generate --teacher gpt35", "fsa generate --teacher mixtral_8x7b"),
+    "corpus": ("fsa corpus build", "fsa corpus stats"),
+}
 WORDS = [
     "the",
     "screen",
@@ -39,7 +44,7 @@ def text(number):
 
 
 def write_dumps():
-    """Writes small dumps under the names that the README uses, in the current folder."""
+    """Writes small dumps under the names that the pages use, in the current folder."""
     members = {
         "._yelp_academic_dataset_business.json": b"\0\5\x16\7",
         "yelp_academic_dataset_business.json": lines(
@@ -73,10 +78,11 @@ def write_dumps():
 
 
 def commands():
-    """Yields the commands of the README's block that begins with collecting reviews, in words."""
-    block = re.search(r"```sh\n(fsa reviews collect yelp.*?)```", README.read_text(), re.DOTALL)
-    for line in block[1].replace("\\\n", " ").splitlines():
-        yield shlex.split(line, comments=True)
+    """Yields the commands that make a corpus of the dumps, in words."""
+    for page, starts in LINES.items():
+        lines = [x for x in command_lines(DOCS / "how_to" / f"{page}.md") if x.startswith(starts)]
+        assert len(lines) == len(starts)
+        yield from map(shlex.split, lines)
 
 
 def test_both_domains(tmp_path, monkeypatch):

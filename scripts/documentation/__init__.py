@@ -1,0 +1,1 @@
+"""The documentation site: what MkDocs builds beside the pages of ``docs/``."""
