@@ -16,7 +16,8 @@ from generation.teachers.presets import Price
 
 SHOWN = 3
 # Completion tokens of ANL and RW answers: the shortest and longest tenths of the released corpus.
-_COMPLETION = {"anl": (130, 420), "rw": (70, 240)}
+# Those of labels: from one word to a list of some units; of scores: six names and numbers.
+_COMPLETION = {"anl": (130, 420), "rw": (70, 240), "label": (1, 80), "scores": (40, 80)}
 # Requests per second: a service at the given concurrency, 2 to 10 s a request.
 _SECONDS = (2.0, 10.0)
 

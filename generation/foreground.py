@@ -1,8 +1,9 @@
 """A run as a person starts it: a teacher from a choice, Ctrl-C, progress, and the dry run."""
 
 import contextlib
+import dataclasses
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -16,12 +17,45 @@ from generation.teachers import factory
 
 def generate(choice: factory.Choice, options: run.Options, quiet: bool = False) -> Progress:
     """Runs one shard in this process, with progress and Ctrl-C; see ``run.generate``."""
-    teacher = factory.make(choice, options.folder)
+    return generate_each(choice, [options], quiet)[0]
+
+
+def generate_each(
+    choice: factory.Choice, runs: Sequence[run.Options], quiet: bool = False
+) -> list[Progress]:
+    """Runs several runs, one after the other, with one teacher, whose model is loaded once.
+
+    Args:
+        choice: Who answers.
+        runs: What to do; ``max_cost`` is the limit of all together.
+        quiet: Without progress.
+
+    Returns:
+        The counts of each run; where one stops, those behind it are not begun and have none.
+    """
+    teacher = factory.make(choice, runs[0].folder)
     with contextlib.closing(teacher), interruptible() as stop:
-        if quiet:
-            return run.generate(options, teacher, stop)
-        with display.watcher(teacher) as watch:
-            return run.generate(options, teacher, stop, watch)
+
+        def one(options: run.Options) -> Progress:
+            if quiet:
+                return run.generate(options, teacher, stop)
+            with display.watcher(teacher) as watch:
+                return run.generate(options, teacher, stop, watch)
+
+        return in_turn(runs, one)
+
+
+def in_turn(
+    runs: Sequence[run.Options], generate_one: Callable[[run.Options], Progress]
+) -> list[Progress]:
+    """Runs runs by a function; what one has cost counts towards the next one's ``max_cost``."""
+    done: list[Progress] = []
+    for options in runs:
+        spent = sum(progress.spent for progress in done)
+        done.append(generate_one(dataclasses.replace(options, spent=spent)))
+        if done[-1].stopped:
+            break
+    return done
 
 
 @contextlib.contextmanager

@@ -76,6 +76,19 @@ class Prompt:
         ).hexdigest()
 
 
+@dataclasses.dataclass(frozen=True)
+class LabelPrompt(Prompt):
+    """A prompt whose answer is not written, but chosen: the most probable text behind it.
+
+    It is given to the model as it is, without a chat template.
+
+    Attributes:
+        labels: What may be answered.
+    """
+
+    labels: tuple[str, ...] = ()
+
+
 @functools.lru_cache(maxsize=64)
 def _split(template: str, demo: str) -> tuple[str, str]:
     # The review goes in last and is never searched for placeholders.

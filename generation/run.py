@@ -44,6 +44,7 @@ class Options:
         shard, shards: This process answers the reviews of one shard.
         retry_failed: Ask again what failed in an earlier run.
         max_cost: US dollars, in this run; once the cost has reached it, no further request is sent.
+        spent: US dollars that runs before it have cost, and that count towards ``max_cost``.
         max_failure_rate: The run counts as failed when a larger share of its requests failed.
         max_filter_rate: And when a larger share of a prompt's answers was filtered.
     """
@@ -55,6 +56,7 @@ class Options:
     shards: int = 1
     retry_failed: bool = False
     max_cost: float | None = None
+    spent: float = 0.0
     max_failure_rate: float = 0.05
     max_filter_rate: float = 0.5
 
@@ -156,7 +158,8 @@ def _record(
             if last in _IN_A_ROW and in_a_row >= _IN_A_ROW[last][0]:
                 words = f"the last {in_a_row} {_IN_A_ROW[last][1]} ({row.reason})"
                 progress.stop(f"{words}; mend that, then run the same command again", broken=True)
-            if options.max_cost is not None and progress.spent >= options.max_cost:
+            spent = options.spent + progress.spent
+            if options.max_cost is not None and spent >= options.max_cost:
                 progress.stop(f"the cost has reached --max-cost {options.max_cost:g}")
             if watch:
                 watch(progress)
@@ -335,7 +338,7 @@ class Planner:
         if most is not None and self.price is not None:
             # What is in flight is not paid yet, but will be.
             expected = self._promised_sum + self._expected_cost(request)
-            if self.progress.spent + expected > most:
+            if self.options.spent + self.progress.spent + expected > most:
                 return f"another request could pass --max-cost {most:g}"
         return self.stop()
 

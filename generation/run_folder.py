@@ -9,6 +9,9 @@ Nobody else spells their names::
     batches/00000-of-00002/        its journal of batches (``services.batch_journal``)
     <task>-questions.jsonl         of ``fsa evaluate``: what is asked, in the form of reviews
     <task>-predictions.jsonl       and what ``fsa score`` reads
+    llm-scores.jsonl               of ``fsa judge ask``: an LLM judge's scores
+    seed_<seed>/                   of ``fsa evaluate``: a folder like this for each draw of
+                                   demonstrations
 """
 
 import contextlib
@@ -22,6 +25,7 @@ from typing import Any
 
 from fsa_jax.runtime import files
 from generation import ledger
+from generation.records import LedgerRow
 
 _LEDGER = re.compile(r"ledger-(\d{5})-of-(\d{5})\.jsonl")
 
@@ -107,6 +111,20 @@ class RunFolder:
         for path in self.path.iterdir() if self.path.is_dir() else ():
             if match := _LEDGER.fullmatch(path.name):
                 yield Shard(self.path, int(match[1]), int(match[2]))
+
+    @property
+    def scores(self) -> Path:
+        """An LLM judge's scores (``generation.judge.scores``)."""
+        return self.path / "llm-scores.jsonl"
+
+    def rows(self) -> dict[str, LedgerRow]:
+        """Returns the rows of all ledgers by key; of a key's the last."""
+        found = (ledger.rows(shard.ledger) for shard in self.shards())
+        return {row.key: row for rows in found for row in rows}
+
+    def of_seed(self, seed: int) -> "RunFolder":
+        """The folder of the run whose demonstrations were drawn with a seed."""
+        return RunFolder(self.path / f"seed_{seed}")
 
     def questions(self, task: str) -> Path:
         """What ``fsa evaluate`` asks about a task."""

@@ -31,5 +31,5 @@ PY
 tests="$PWD/tests/generation"
 cd "$wheels"
 fsa generate --help > /dev/null
-exec python -m pytest "$tests/teachers/test_vllm_engine.py" -q -s -c /dev/null --rootdir "$tests" --confcutdir "$tests" \
+exec python -m pytest "$tests/teachers/test_vllm_engine.py" "$tests/teachers/test_vllm_scorer.py" -q -s -c /dev/null --rootdir "$tests" --confcutdir "$tests" \
   --import-mode=importlib -p no:cacheprovider "$@"

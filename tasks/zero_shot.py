@@ -26,8 +26,8 @@ from typing import Any
 import seqio
 
 from fsa_jax.opinions.data_sets import DATA_SETS, sentences_of
-from fsa_jax.opinions.questions import CLASSIFICATIONS, Question, data_set_of, questions
-from fsa_jax.opinions.scoring.rows import Row, explain, match
+from fsa_jax.opinions.questions import ASKED, CLASSIFICATIONS, Question, data_set_of, questions
+from fsa_jax.opinions.scoring.rows import Row, label_row
 from fsa_jax.opinions.sentences import Sentence
 from fsa_jax.opinions.units import Kind
 from tasks.extraction import question_features
@@ -43,7 +43,7 @@ Target = dict[str, Any]
 
 def prompt(question: Question) -> str:
     """Writes the question of table 10 for students and open models."""
-    return f"Sentence: {question.text}\nLabel:"
+    return ASKED.format(question.text)
 
 
 def read_rows(split: str, task: str, newlines: bool = True) -> Rows:
@@ -163,24 +163,16 @@ class Accuracy:
         return [self._row(answer) for answer in choose(targets, scores)]
 
     def _row(self, answer: Target) -> Row:
-        word = answer["label_words"][answer["chosen_index"]]
-        gold = answer["gold"]
-        parsed = [unit | {"polarity": word} for unit in gold]
-        matches = match(parsed, gold, self.kind)
         flags = {key: None if answer[key] < 0 else bool(answer[key]) for key in _SUBSETS}
-        return {
-            "id": answer["id"],
-            "task": self._task,
-            "kind": self.kind.row_name,
-            "raw": word,
-            "parsed": parsed,
-            "gold": gold,
-            "matches": matches,
-            "reason": explain(parsed, [], gold, matches, self.kind),
-            "text": answer["text"],
+        return label_row(
+            self._task,
+            self.kind,
+            answer["label_scores"],
+            answer["gold"],
+            answer["text"],
+            id=answer["id"],
             **flags,
-            "label_scores": answer["label_scores"],
-        }
+        )
 
 
 def _share(answers: Sequence[Target]) -> float:

@@ -10,6 +10,7 @@ from fsa_jax.experiments.store import Result, Store
 from fsa_jax.opinions.scoring.counts import metrics
 from fsa_jax.opinions.scoring.files import GROUPS, score_file
 from fsa_jax.opinions.scoring.predictions import kind_of
+from fsa_jax.opinions.scoring.sources import source_of
 
 _NO_STEP = -1
 _GROUPS = [name for name in GROUPS if name != "polarity"]
@@ -60,7 +61,8 @@ def _files(answers: Answers) -> Iterator[tuple[int, int, Path, str]]:
     """Yields seed, step, prediction file and run folder."""
     if answers.stage is None:
         for number, file in enumerate(answers.files()):
-            yield number, _NO_STEP, file, str(file.parent)
+            seed = source_of(file).seed
+            yield number if seed is None else seed, _NO_STEP, file, str(file.parent)
         return
     for seed, run in answers.stage.run_directories.items():
         names = [row for row in run.evaluations() if row.endswith(f"-{TEST}")]

@@ -12,6 +12,7 @@ from fsa_jax.experiments.declaration import Experiment, System
 from fsa_jax.experiments.scale import Scale
 from fsa_jax.experiments.stages import Command, Requirement, Stage, in_order
 from fsa_jax.model.network import T5Config
+from fsa_jax.opinions.scoring.sources import is_answers
 from fsa_jax.runtime.run_directory import seed_directory
 
 TEST = "test"
@@ -61,11 +62,7 @@ class Answers:
         """The prediction files of an LLM for the task."""
         if self.folder is None or not self.folder.is_dir():
             return []
-        return sorted(p for p in self.folder.rglob(f"{self.task}-*.jsonl") if _answers(p))
-
-
-def _answers(path: Path) -> bool:
-    return not path.name.endswith(("-questions.jsonl", "-metrics.jsonl"))
+        return sorted(filter(is_answers, self.folder.rglob(f"{self.task}-*.jsonl")))
 
 
 @dataclasses.dataclass(frozen=True)

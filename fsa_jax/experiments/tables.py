@@ -158,7 +158,7 @@ def why_empty(answers: Answers, failures: Mapping[str, str] | None = None) -> st
         if answers.files():
             return nobody
         return (
-            f"no predictions as {answers.folder}/TASK-predictions.jsonl, which `fsa evaluate "
+            f"no predictions TASK-predictions.jsonl below {answers.folder}, which `fsa evaluate "
             f"--teacher NAME --task TASK --output-dir {answers.folder}` writes"
         )
     if failures and stage.key in failures:

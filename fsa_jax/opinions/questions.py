@@ -17,6 +17,9 @@ from fsa_jax.opinions.units import Kind, Unit, gold_units
 # category's.
 TSC_LABELS = ("negative", "neutral", "positive", "conflict")
 ASC_LABELS = ("negative", "neutral", "positive")
+# How table 10 asks students and open models, whose answer is the most probable label; the ends of
+# the prompts in context (table 9) have the same form.
+ASKED = "Sentence: {}\nLabel:"
 
 
 @dataclasses.dataclass(frozen=True)

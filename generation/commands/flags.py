@@ -42,7 +42,7 @@ BadFraction = Annotated[
 ]
 
 
-_SAMPLED = ("temperature", "top_p", "max_tokens", "seed")
+_SAMPLED = ("temperature", "top_p", "max_tokens", "seed", "response_format")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +132,10 @@ class Batches:
     ] = 50_000
     poll: Annotated[float, typer.Option(help="openai_batch: seconds between looks.", min=0)] = 30
 
+    def limits(self) -> dict[str, Any]:
+        """Returns the fields of ``openai_batch.Limits``."""
+        return {"requests": self.batch_requests, "poll": self.poll}
+
 
 @dataclasses.dataclass(frozen=True)
 class Costs:
@@ -159,8 +163,14 @@ class Limits:
         float,
         typer.Option(help="Exit with 1 above this share of filtered answers.", min=0, max=1),
     ] = 0.5
-    shard: Annotated[str, typer.Option(help="i/n: answer the i-th of n parts, from 0.")] = "0/1"
     retry_failed: Annotated[bool, typer.Option(help="Ask again what failed before.")] = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Which part of the reviews this process answers."""
+
+    shard: Annotated[str, typer.Option(help="i/n: answer the i-th of n parts, from 0.")] = "0/1"
 
 
 @dataclasses.dataclass(frozen=True)

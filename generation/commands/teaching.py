@@ -1,13 +1,18 @@
-"""``fsa sample``, ``fsa generate`` and ``fsa evaluate``: what teachers read and write."""
+"""``fsa sample`` and ``fsa generate``: what teachers read and write."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from generation.commands import flags, printing
+
+if TYPE_CHECKING:
+    from generation.progress import Progress
+    from generation.run import Options
+    from generation.teachers import factory
 
 
 def sample(
@@ -51,6 +56,7 @@ def generate(
     sampling: flags.Sampling,
     costs: flags.Costs,
     limits: flags.Limits,
+    part: flags.Part,
     engine: flags.Engine,
     batches: flags.Batches,
     runner: flags.Runner,
@@ -68,25 +74,23 @@ def generate(
         price_prompt=costs.price_prompt,
         price_completion=costs.price_completion,
         engine=vars(engine),
-        batch={"requests": batches.batch_requests, "poll": batches.poll},
+        batch=batches.limits(),
     )
-    index, count = _shard(limits.shard)
+    index, count = _shard(part.shard)
     options = run.Options(
         reviews.expanduser(),
         output_dir.expanduser(),
         tuple(prompting.load_all(prompt)),
         index,
         count,
-        retry_failed=limits.retry_failed,
         max_cost=costs.max_cost,
-        max_failure_rate=limits.max_failure_rate,
-        max_filter_rate=limits.max_filter_rate,
+        **vars(limits),
     )
     if dry_run:
         foreground.show_dry_run(choice, options, tokenizer)
         return
-    with _interrupted_in_words():
-        progress = _run(runner, choice, options)
+    with interrupted_in_words():
+        (progress,) = run_each(runner, choice, [options])
     _report_run(progress, options)
 
 
@@ -97,31 +101,30 @@ def _shard(text: str) -> tuple[int, int]:
     return int(index), int(count)
 
 
-def _run(runner: flags.Runner, choice: Any, options: Any) -> Any:
-    if runner.runner == "local":
-        from generation import foreground
+def run_each(
+    runner: flags.Runner, choice: "factory.Choice", runs: Sequence["Options"]
+) -> list["Progress"]:
+    """Runs runs where the flags say; see ``foreground.generate_each``."""
+    from generation import foreground
 
-        return foreground.generate(choice, options)
+    if runner.runner == "local":
+        return foreground.generate_each(choice, runs)
     if runner.runner == "ray":
         from generation import ray_runner
 
-        if options.shards > 1:
+        if any(options.shards > 1 for options in runs):
             raise ValueError("--shard goes with --runner local; for ray, name how many --shards")
-
-        return ray_runner.generate(
-            choice,
-            options,
-            ray_runner.Cluster(
-                runner.workers,
-                runner.shards or 4 * runner.workers,
-                runner.worker_gpus,
-                runner.worker_cpus,
-            ),
+        cluster = ray_runner.Cluster(
+            runner.workers,
+            runner.shards or 4 * runner.workers,
+            runner.worker_gpus,
+            runner.worker_cpus,
         )
+        return foreground.in_turn(runs, lambda each: ray_runner.generate(choice, each, cluster))
     raise ValueError(f"--runner is {runner.runner!r}; use local or ray")
 
 
-def _report_run(progress: Any, options: Any) -> None:
+def _report_run(progress: "Progress", options: "Options") -> None:
     """Prints the counts and ends the command with the exit status that they ask for."""
     rows: list[tuple[str, int | str]] = [
         ("requests", progress.total),
@@ -136,18 +139,19 @@ def _report_run(progress: Any, options: Any) -> None:
     if progress.guessed:
         rows.append(("cost of uncounted tokens, guessed", f"{progress.guessed:.4f}"))
     printing.table(f"Ledger in {options.folder}", ("what", "number"), rows)
-    _exit_unless_well(progress, options)
+    exit_unless_well(progress, options)
     printing.next_step(f"fsa corpus build {options.folder} --output-dir DATA")
 
 
-def _exit_unless_well(progress: Any, options: Any) -> None:
+def exit_unless_well(progress: "Progress", options: "Options") -> None:
+    """Ends the command with the exit status that a run asks for, unless all went well."""
     if verdict := options.verdict(progress):
         typer.echo(verdict.words, err=True)
         raise typer.Exit(verdict.code)
 
 
 @contextlib.contextmanager
-def _interrupted_in_words() -> Iterator[None]:
+def interrupted_in_words() -> Iterator[None]:
     """Ends a command that was interrupted at once as one that can go on."""
     from fsa_jax.runtime import exits
 
@@ -156,58 +160,3 @@ def _interrupted_in_words() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("stopped at once; run the same command again to go on", err=True)
         raise typer.Exit(exits.STOPPED) from None
-
-
-@flags.grouped
-def evaluate(
-    task: Annotated[
-        str, typer.Option(help="tsa_rest14, asa_rest16, tsc_laptop14, asc_laptop16, …")
-    ],
-    data_dir: Annotated[
-        Path, typer.Option(help="Data root that holds fsa/.", envvar="FSA_DATA_DIR")
-    ],
-    output_dir: Annotated[Path, typer.Option(help="Folder of the ledger and the predictions.")],
-    teacher: Annotated[str, typer.Option(help="A preset, or a name of your own.")],
-    model: flags.Model,
-    costs: flags.Costs,
-    shots: Annotated[int | None, typer.Option(help="Demonstrations; default the paper's.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the draw of demonstrations.")] = 42,
-    split: Annotated[
-        str, typer.Option(help="test, test_original, test_hard, dev or train.")
-    ] = "test",
-) -> None:
-    """Let an LLM do a benchmark task in context, and write predictions to be scored."""
-    from fsa_jax.opinions.data_sets import sentences_of
-    from generation import foreground, run
-    from generation.evaluation import in_context
-    from generation.run_folder import RunFolder
-    from generation.teachers import factory
-
-    choice = model.choice(
-        teacher,
-        dict(in_context.SAMPLING),
-        price_prompt=costs.price_prompt,
-        price_completion=costs.price_completion,
-    )
-    spec, _ = factory.describe(choice)
-    if spec.backend == "lexicon":
-        raise ValueError("the lexicon teacher does no benchmark tasks; name an LLM by --teacher")
-    asked = in_context.ask(task, split, data_dir)
-    train = sentences_of(in_context.asked_data_set(task), "train", data_dir)
-    prompt = in_context.make_prompt(task, train, shots, seed)
-    folder = RunFolder(output_dir.expanduser())
-    folder.prepare(folder.predictions(task))
-    questions = folder.questions(task)
-    in_context.write_questions(task, asked, questions)
-    options = run.Options(questions, folder.path, (prompt,), max_cost=costs.max_cost)
-    with _interrupted_in_words():
-        progress = foreground.generate(choice, options)
-    output = in_context.write_predictions(task, asked, prompt, spec, options)
-    rows = [
-        ("questions", progress.total),
-        ("left", progress.left),
-        *sorted(progress.statuses.items()),
-    ]
-    printing.table(f"Predictions in {output}", ("what", "number"), rows)
-    _exit_unless_well(progress, options)
-    printing.next_step(f"fsa score {output}")

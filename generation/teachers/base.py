@@ -5,7 +5,7 @@ import json
 from collections.abc import Generator, Iterable
 from typing import Any, Protocol
 
-from generation.prompting import Message, Prompt
+from generation.prompting import LabelPrompt, Message, Prompt
 from generation.records import Review
 
 
@@ -47,6 +47,8 @@ def identity(spec: Spec, prompt: Prompt) -> str:
         "prompt": prompt.name,
         "prompt_version": prompt.version,
     }
+    if isinstance(prompt, LabelPrompt):
+        parts["labels"] = prompt.labels
     return json.dumps(parts, sort_keys=True, ensure_ascii=False)
 
 

@@ -15,6 +15,10 @@ from generation.teachers.base import Spec, Teacher
 from generation.teachers.presets import PRESETS, SAMPLING, Preset, Price
 
 BACKENDS = ("vllm", "openai", "openai_batch", "lexicon")
+# Those that can tell how probable a text is.
+SCORING = ("vllm", "openai")
+# Stands for sampling where nothing is drawn; the version rises when the rule of scores changes.
+_SCORED = {"version": 1, "scored": "labels"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Choice:
         max_tokens_name: What the service calls the limit of an answer's tokens.
         engine: Of the ``vllm`` backend, the fields of ``vllm_engine.Engine``.
         batch: Of the ``openai_batch`` backend, the fields of ``openai_batch.Limits``.
+        by_probability: Whether labels are scored (see ``label_scores``), and nothing is written.
     """
 
     teacher: str = "lexicon"
@@ -53,6 +58,7 @@ class Choice:
     max_tokens_name: str = "max_tokens"
     engine: dict[str, Any] = dataclasses.field(default_factory=dict)
     batch: dict[str, Any] = dataclasses.field(default_factory=dict)
+    by_probability: bool = False
 
 
 def make(choice: Choice, folder: Path) -> Teacher:
@@ -71,8 +77,9 @@ def make(choice: Choice, folder: Path) -> Teacher:
     spec = make_spec(choice, backend, preset)
     if backend == "vllm":
         from generation.teachers.vllm_engine import Engine, VLLMTeacher
+        from generation.teachers.vllm_scorer import VLLMScorer
 
-        return VLLMTeacher(spec, Engine(**choice.engine))
+        return (VLLMScorer if choice.by_probability else VLLMTeacher)(spec, Engine(**choice.engine))
     return _service(choice, spec, backend, preset, folder)
 
 
@@ -82,6 +89,11 @@ def describe(choice: Choice) -> tuple[Spec, Price | None]:
     if backend == "lexicon":
         return _lexicon(choice).spec, None
     return make_spec(choice, backend, preset), price_of(choice, preset, backend)
+
+
+def backend_of(choice: Choice) -> str:
+    """Returns who runs the model: one of ``BACKENDS``."""
+    return _backend(choice)[0]
 
 
 def _backend(choice: Choice) -> tuple[str, Preset | None]:
@@ -99,6 +111,11 @@ def _backend(choice: Choice) -> tuple[str, Preset | None]:
         )
     if backend not in BACKENDS:
         raise ValueError(f"--backend is {backend!r}; use one of {', '.join(BACKENDS)}")
+    if choice.by_probability and backend not in SCORING:
+        raise ValueError(
+            f"--backend {backend} tells no log-probabilities; --by probability takes "
+            f"{' or '.join(SCORING)}"
+        )
     return backend, preset
 
 
@@ -119,6 +136,8 @@ def make_spec(choice: Choice, backend: str, preset: Preset | None) -> Spec:
         revision = preset.revision if preset and choice.model is None else ""
     # None stands for a parameter that is not sent: the service's own default holds.
     sampling = {name: v for name, v in (SAMPLING | choice.sampling).items() if v is not None}
+    if choice.by_probability:
+        sampling = _SCORED
     if backend == "vllm":
         address = "vllm"
     else:
@@ -152,7 +171,7 @@ def _check_address(choice: Choice) -> None:
 def _service(
     choice: Choice, spec: Spec, backend: str, preset: Preset | None, folder: Path
 ) -> Teacher:
-    from generation.teachers.services import dialect, openai_batch, openai_chat
+    from generation.teachers.services import dialect, openai_batch, openai_chat, openai_scorer
 
     key = os.environ.get(choice.key_variable, "").strip()
     if not (key.isascii() and key.isprintable()):
@@ -180,6 +199,8 @@ def _service(
         first_wait=choice.first_wait,
         max_tokens=choice.max_tokens_name,
     )
+    if choice.by_probability:
+        return openai_scorer.OpenAIScorer(spec, service)
     if backend == "openai":
         return openai_chat.OpenAITeacher(spec, service)
     return openai_batch.BatchTeacher(spec, service, openai_batch.Limits(**choice.batch), folder)

@@ -6,7 +6,7 @@ answer is in the ledger as soon as it is there.
 
 import dataclasses
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from generation.teachers.base import Answer, Request, Spec
@@ -36,6 +36,23 @@ class Engine:
     max_model_len: int | None = None
     gpu_memory: float = 0.9
     enforce_eager: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What the engine is given.
+
+    Attributes:
+        name: Told in errors and logs; may come again.
+        about: Whose it is.
+        tokens: Of the prompt.
+        sampling: vLLM's sampling parameters.
+    """
+
+    name: str
+    about: Any
+    tokens: list[int]
+    sampling: Any
 
 
 class VLLMTeacher:
@@ -90,35 +107,46 @@ class VLLMTeacher:
 
     def answers(self, requests: Iterable[Request]) -> Generator[Answer, None, None]:
         """Yields answers as the engine finishes them."""
-        engine, source = self._llm.llm_engine, iter(requests)
-        inside: dict[str, Request] = {}
+        asked = (Asked(r.key, r, self._tokens(r), self._sampling(r)) for r in requests)
+        for one, output in self.outputs(asked):
+            if output is None:
+                yield Answer(one.about, None, f"too_long: {len(one.tokens)} tokens", attempts=1)
+            else:
+                yield _answer(one.about, output)
+
+    def outputs(self, source: Iterator[Asked]) -> Iterator[tuple[Asked, Any]]:
+        """Yields what was asked with the engine's output; None for one that it has no room for.
+
+        As many are inside the engine at a time as its window holds.
+        """
+        engine, room = self._llm.llm_engine, self._llm.model_config.max_model_len
+        inside: dict[str, Asked] = {}
         drawn = 0
         more = True
         while more or inside:
             while more and len(inside) < self.engine.window:
-                if (request := next(source, None)) is None:
+                if (asked := next(source, None)) is None:
                     more = False
                     break
-                prompt = self._tokens(request)
-                room = self._llm.model_config.max_model_len - len(prompt)
-                if room < 1:
-                    yield Answer(request, None, f"too_long: {len(prompt)} tokens", attempts=1)
+                if len(asked.tokens) >= room:
+                    yield asked, None
                     continue
                 # Keys may come again after a failure, names inside the engine must not.
-                name, drawn = f"{drawn}-{request.key}", drawn + 1
-                engine.add_request(name, {"prompt_token_ids": prompt}, self._sampling(request))
-                inside[name] = request
+                name, drawn = f"{drawn}-{asked.name}", drawn + 1
+                engine.add_request(name, {"prompt_token_ids": asked.tokens}, asked.sampling)
+                inside[name] = asked
             if inside:
                 for output in engine.step():
-                    if (
-                        output.finished
-                        and (request := _take(inside, output.request_id)) is not None
-                    ):
-                        yield _answer(request, output)
+                    if output.finished and (asked := _take(inside, output.request_id)) is not None:
+                        yield asked, output
+
+    def tokenizer(self) -> Any:
+        """Returns the model's tokenizer, once it is loaded."""
+        return self._llm.get_tokenizer()
 
     def _tokens(self, request: Request) -> list[int]:
         """Renders the chat template; a base model without one gets the text as it is."""
-        tokenizer = self._llm.get_tokenizer()
+        tokenizer = self.tokenizer()
         if getattr(tokenizer, "chat_template", None) is None:
             return list(tokenizer.encode("\n\n".join(m["content"] for m in request.messages)))
         rendered = tokenizer.apply_chat_template(
@@ -132,6 +160,10 @@ class VLLMTeacher:
         values = {name: value for name, value in self.spec.sampling.items() if name != "version"}
         if values.get("seed") == "by key":
             values["seed"] = seed_of(request.key)
+        if "response_format" in values:
+            schema = values.pop("response_format")["json_schema"]["schema"]
+            structured = vllm.sampling_params.StructuredOutputsParams(json=schema)
+            values["structured_outputs"] = structured
         return vllm.SamplingParams(**values)
 
     def close(self) -> None:
@@ -143,7 +175,7 @@ class VLLMTeacher:
             self._llm = None
 
 
-def _take(inside: dict[str, Request], name: str) -> Request | None:
+def _take(inside: dict[str, Asked], name: str) -> Asked | None:
     # Some releases put a suffix of their own behind the name.
     if name in inside:
         return inside.pop(name)

@@ -16,6 +16,8 @@ batch_end: the state in which batches end (completed).
 batch_expire_after: a batch expires after so many of its rows, once.
 batch_polls: polls until a batch ends (2).
 finish, answer, usage: of all answers, instead of their own.
+scores: how it tells log-probabilities of a prompt: echo, prompt_logprobs, or none (ignored).
+mute: a word that its tokenizer makes nothing of.
 nonsense: share of requests, to any address, that get any answer.
 misbehave: true draws one of ``misbehaviours`` for each request.
 batch_queue: most requests in open batches; a batch that has no room fails.
@@ -35,6 +37,7 @@ import collections
 import hashlib
 import json
 import random
+import re
 import sys
 import time
 
@@ -135,11 +138,37 @@ class Server:
                     "data": [{"id": "scripted", "object": "model", "created": 0, "owned_by": "x"}],
                 },
             )
+        if path == "/v1/completions" and self.script.get("scores"):
+            return self.complete(json.loads(body))
         if path == "/v1/chat/completions":
             return await self.chat(json.loads(body))
         if path.startswith(("/v1/files", "/v1/batches")):
             return self.batch(method, path, headers, body)
         return 404, {}, {"error": {"message": f"no such path {path}"}}
+
+    def complete(self, request):
+        """Tells the log-probabilities of a prompt in the script's way, or does not."""
+        text, way = request["prompt"], self.script["scores"]
+        self.asked[text] += 1
+        if self.script.get("poison") and self.script["poison"] in text:
+            return 400, {}, {"error": {"message": "this row is bad", "code": "bad_row"}}
+        mute = self.script.get("mute")
+        tokens = [t for t in re.findall(r"\s*\S+", text) if not mute or mute not in t]
+        logprobs = [None, *(-len(token) / 8 for token in tokens[1:])]
+        choice = {"index": 0, "text": " word", "finish_reason": "length", "logprobs": None}
+        if way == "prompt_logprobs" and "prompt_logprobs" in request:
+            choice["prompt_logprobs"] = [
+                value and {token: {"logprob": value, "rank": 1}}
+                for token, value in zip(tokens, logprobs, strict=True)
+            ]
+        elif request.get("logprobs"):
+            echo = request.get("echo") and way == "echo"
+            choice["logprobs"] = {
+                "tokens": [*(tokens if echo else ()), " word"],
+                "token_logprobs": [*(logprobs if echo else ()), -1.0],
+            }
+        usage = {"prompt_tokens": len(tokens), "completion_tokens": 1}
+        return 200, {}, {"object": "text_completion", "choices": [choice], "usage": usage}
 
     async def chat(self, request):
         text = request["messages"][-1]["content"]

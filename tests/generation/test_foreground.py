@@ -47,6 +47,20 @@ def test_a_run_shows_its_progress_unless_it_is_to_be_quiet(write_reviews, option
     assert "6/6 rows" in capsys.readouterr().err
 
 
+def test_runs_in_turn_share_a_teacher_and_a_limit_of_costs(serve, write_reviews, options, choice):
+    """Of three runs the second one reaches the limit, and the third is not begun."""
+    server = serve()
+    asked = choice(server, concurrency=1, price_prompt=1000.0, price_completion=1000.0)
+    alone = foreground.generate(asked, options(write_reviews(20), "alone"), quiet=True)
+    limit = 1.5 * alone.spent
+    runs = [options(write_reviews(20), name, max_cost=limit) for name in ("a", "b", "c")]
+    done = foreground.generate_each(asked, runs, quiet=True)
+    assert [progress.left == 0 for progress in done] == [True, False]
+    assert "--max-cost" in done[1].stopped
+    assert alone.spent < sum(progress.spent for progress in done) <= limit
+    assert not runs[2].files.ledger.exists()
+
+
 def test_a_dry_run_tells_what_it_does_not_know(write_reviews, options, capsys):
     found = foreground.show_dry_run(Choice(), options(write_reviews(5), prompt="rw"), None)
     told = capsys.readouterr().out

@@ -70,6 +70,45 @@ def prediction_row(
     }
 
 
+def label_row(
+    task: str,
+    kind: Kind,
+    label_scores: Mapping[str, float],
+    gold: list[Unit],
+    text: str,
+    **about: Any,
+) -> Row:
+    """Explains an answer that was chosen among labels: the highest score wins, the first of equals.
+
+    Args:
+        task: Name of the task.
+        kind: What the task asks for, with its fields given.
+        label_scores: Score of each label, in the order of the label set.
+        gold: The one gold unit whose polarity was asked for.
+        text: The sentence.
+        **about: ``id``, and the sub-sets that the sentence belongs to.
+
+    Returns:
+        The prediction row, with ``label_scores`` besides.
+    """
+    label = max(label_scores, key=lambda word: label_scores[word])
+    parsed = [unit | {"polarity": label} for unit in gold]
+    matches = match(parsed, gold, kind)
+    return {
+        "id": about.pop("id", ""),
+        "task": task,
+        "kind": kind.row_name,
+        "raw": label,
+        "parsed": parsed,
+        "gold": gold,
+        "matches": matches,
+        "reason": explain(parsed, [], gold, matches, kind),
+        "text": text,
+        **about,
+        "label_scores": dict(label_scores),
+    }
+
+
 def match(parsed: list[Unit], gold: list[Unit], kind: Kind) -> list[list[int]]:
     """Pairs predicted and gold units of the same fields, each at most once.
 

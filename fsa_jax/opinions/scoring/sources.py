@@ -1,10 +1,12 @@
 """Where predictions come from: which run, seed and step; which files are seeds of one system.
 
-Seeds come from the manifests of runs. Files that lie in no run cannot tell: several of one task are
-taken for seeds, and the commands say so.
+Seeds come from the manifests of runs, and of LLMs from the names of the folders of their draws
+(``seed_42/``). Other files cannot tell: several of one task are taken for seeds, and the commands
+say so.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,10 @@ from fsa_jax.runtime.run_directory import (
     runs_in,
 )
 
+# Beside the predictions of LLMs: what was asked, and the ledgers of who answered.
+_QUESTIONS, _LEDGERS = "-questions.jsonl", "ledger-"
+_SEED_FOLDER = re.compile(r"seed_(\d+)")
+
 
 @dataclasses.dataclass(frozen=True)
 class Source:
@@ -26,7 +32,7 @@ class Source:
         evaluation: What was evaluated: the file's name without the step.
         step: Updates of the student; ``None`` where the name does not say.
         run: The run directory that it lies in.
-        seed: The run's, by its manifest.
+        seed: The run's, by its manifest; of an LLM that of its demonstrations, by its folder.
     """
 
     path: Path
@@ -40,9 +46,10 @@ def find_sources(paths: Iterable[Path]) -> list[Source]:
     """Finds the files to score, each once.
 
     Of a run directory, or of all that lie in a folder of seeds, these are the files of the best
-    checkpoint (see ``RunDirectory.scored_predictions``); of any other folder, all files of the last
-    step. Metrics, which evaluations write beside predictions, do not count even where a shell's
-    pattern names them.
+    checkpoint (see ``RunDirectory.scored_predictions``); of any other folder, or else of the
+    folders of seeds in it, all files of the last step. Metrics, which evaluations write beside
+    predictions, do not count even where a shell's pattern names them, and neither does what LLMs
+    were asked.
 
     Raises:
         FileNotFoundError: There is no such path, or a folder holds none.
@@ -54,16 +61,24 @@ def find_sources(paths: Iterable[Path]) -> list[Source]:
     return [source_of(file) for file in found.values()]
 
 
+def is_answers(path: Path) -> bool:
+    """Whether a file of JSON lines may be one of predictions, by its name."""
+    return not path.name.endswith((METRICS, _QUESTIONS)) and not path.name.startswith(_LEDGERS)
+
+
 def source_of(path: Path) -> Source:
     """Tells where a file comes from."""
     evaluation, step = evaluation_of(path.name) or (path.stem, None)
     run = run_of_predictions(path)
-    return Source(path, evaluation, step, run, run.manifest().get("seed") if run else None)
+    if run is not None:
+        return Source(path, evaluation, step, run, run.manifest().get("seed"))
+    named = _SEED_FOLDER.fullmatch(path.absolute().parent.name)
+    return Source(path, evaluation, step, None, int(named[1]) if named else None)
 
 
 def _files(path: Path) -> Iterator[Path]:
     if path.is_file():
-        yield from () if path.name.endswith(METRICS) else (path,)
+        yield from (path,) if is_answers(path) else ()
         return
     if not path.exists():
         raise FileNotFoundError(f"{path} does not exist: name a run directory or prediction files")
@@ -71,9 +86,10 @@ def _files(path: Path) -> Iterator[Path]:
     if runs := runs_in(path):
         files = [Path(file) for run in runs for file in run.scored_predictions().values()]
     else:
-        names = sorted(p for p in path.glob("*.jsonl") if not p.name.endswith(METRICS))
+        names = sorted(filter(is_answers, path.glob("*.jsonl")))
+        names = names or sorted(filter(is_answers, path.glob("seed_*/*.jsonl")))
         # Steps have leading zeros, so the last one in the order of names is the latest.
-        files = sorted({source_of(file).evaluation: file for file in names}.values())
+        files = sorted({(p.parent, source_of(p).evaluation): p for p in names}.values())
     if not files:
         raise FileNotFoundError(f"{path} is no prediction file and no folder with any (*.jsonl)")
     yield from files
@@ -113,7 +129,8 @@ def describe(sources: list[Source]) -> str:
     Args:
         sources: The files of one score.
     """
-    told = [source for source in sources if source.seed is not None]
+    told = [source for source in sources if source.run and source.seed is not None]
+    drawn = [source for source in sources if not source.run and source.seed is not None]
     untold = [source for source in sources if source.seed is None]
     if len(sources) == 1:
         (source,) = sources
@@ -125,6 +142,8 @@ def describe(sources: list[Source]) -> str:
     if told:
         shown = ", ".join(f"{source.seed} (step {source.step})" for source in told)
         parts.append(f"seeds by the runs' manifests: {shown}")
+    if drawn:
+        parts.append(f"seeds by their folders: {', '.join(str(source.seed) for source in drawn)}")
     if untold:
         files = ", ".join(str(source.path) for source in untold)
         parts.append(f"taken for seeds, for no manifest tells: {files}")

@@ -37,10 +37,10 @@ def read_completion(request: Request, body: Any, attempts: int, price: Price | N
         BrokenAnswerError: ``body`` is no completion.
         ErrorInAnswerError: It is an error.
     """
-    choice = _first_choice(_parsed(body))
+    choice = first_choice(body)
     message = choice.get("message")
     message = message if isinstance(message, dict) else {"content": choice.get("text")}
-    usage = read_usage(_parsed(body).get("usage"), price)
+    usage = read_usage(parsed(body).get("usage"), price)
     finish = choice.get("finish_reason")
     finish = finish if finish is None or isinstance(finish, str) else json.dumps(finish)
     content = message.get("content")
@@ -54,8 +54,13 @@ def read_completion(request: Request, body: Any, attempts: int, price: Price | N
     return Answer(request, text, "", finish, attempts, usage)
 
 
-def _parsed(body: Any) -> dict[str, Any]:
-    if isinstance(body, str | bytes):  # a service that does not call its JSON so
+def parsed(body: Any) -> dict[str, Any]:
+    """Returns a body as an object; some services do not call their JSON so.
+
+    Raises:
+        BrokenAnswerError: It is none.
+    """
+    if isinstance(body, str | bytes):
         try:
             body = json.loads(body)
         except (ValueError, RecursionError):
@@ -65,7 +70,14 @@ def _parsed(body: Any) -> dict[str, Any]:
     return body
 
 
-def _first_choice(body: dict[str, Any]) -> dict[str, Any]:
+def first_choice(body: Any) -> dict[str, Any]:
+    """Returns the first choice of a completion, of a chat or not.
+
+    Raises:
+        BrokenAnswerError: ``body``, parsed or not, is no completion.
+        ErrorInAnswerError: It is an error.
+    """
+    body = parsed(body)
     choices = body.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     for part in (choice, body):

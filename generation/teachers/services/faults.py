@@ -52,7 +52,9 @@ _TOO_LONG = re.compile(
 _CONTENT = re.compile(
     r"content[ _](?:filter|policy|management)|moderation|flagged|safety", re.IGNORECASE
 )
-_PARAMETER = re.compile(r"\b(max_tokens|max_completion_tokens|temperature|top_p|seed)\b")
+_PARAMETER = re.compile(
+    r"\b(max_tokens|max_completion_tokens|temperature|top_p|seed|response_format)\b"
+)
 _REFUSAL = re.compile(
     r"not (?:support|permit|allow|a valid|expect)|n['o]t support|unsupported|unrecogni[sz]ed"
     r"|unknown|unexpected|extra (?:input|field)|deprecated",

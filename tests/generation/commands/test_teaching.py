@@ -1,6 +1,5 @@
-"""`fsa sample`, `generate` and `evaluate`: exit codes, and what is said before and at the end."""
+"""`fsa sample` and `fsa generate`: exit codes, and what is said before and at the end."""
 
-import json
 import re
 import sys
 
@@ -8,8 +7,6 @@ import pytest
 import typer.testing
 
 from generation import commands, ledger
-from generation.run_folder import RunFolder
-from generation.world.sample import write_sample
 
 
 @pytest.fixture
@@ -149,35 +146,6 @@ def test_max_cost_without_a_price_is_refused_before_the_first_request(
     assert server.counts()["asked"] == {}
     # A teacher that costs nothing stays below any limit.
     assert generate(options(write_reviews(2), "free"), None, "--max-cost", "1").exit_code == 0
-
-
-def test_evaluate_tells_how_it_ended(serve, tmp_path):
-    write_sample(tmp_path / "data", seed=1, reviews=10)
-    app = typer.Typer()
-    app.command()(commands.evaluate)
-    command = ["--task", "tsa_rest14", "--data-dir", str(tmp_path / "data"), "--teacher", "t"]
-    command += ["--backend", "openai", "--model", "scripted"]
-
-    def run(server, name, *more):
-        folder = ["--base-url", server.url, "--output-dir", str(tmp_path / name)]
-        return typer.testing.CliRunner().invoke(app, [*command, *folder, *more])
-
-    result = run(serve(finish="length"), "cut")
-    assert result.exit_code == 1, result.output
-    assert "answers were all filtered (length)" in result.stderr
-    assert RunFolder(tmp_path / "cut").predictions("tsa_rest14").exists()
-    dear = ["--price-prompt", "1000", "--price-completion", "1000", "--max-cost", "3"]
-    result = run(serve(), "dear", *dear)
-    assert result.exit_code == 3, result.output
-    rows = RunFolder(tmp_path / "dear").predictions("tsa_rest14").read_text().splitlines()
-    assert {json.loads(row)["reason"] for row in rows} >= {"not asked"}
-    # What it needs at its end is looked at before it asks.
-    blocked = RunFolder(tmp_path / "blocked").predictions("tsa_rest14")
-    blocked.mkdir(parents=True)
-    server = serve()
-    assert "is in the way" in str(run(server, "blocked").exception)
-    assert "--split is 'tset'" in str(run(server, "split", "--split", "tset").exception)
-    assert server.counts()["asked"] == {}
 
 
 @pytest.mark.parametrize(

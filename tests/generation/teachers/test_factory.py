@@ -47,6 +47,18 @@ def test_sampling_is_the_users_over_ours_and_none_is_not_sent():
     assert spec.sampling["max_tokens"] == SAMPLING["max_tokens"]
 
 
+def test_scores_of_labels_depend_on_no_sampling(tmp_path, make_teacher):
+    scored = dataclasses.replace(OWN, by_probability=True, sampling={"temperature": 0.3})
+    spec, _ = factory.describe(scored)
+    assert spec.sampling == {"version": 1, "scored": "labels"}
+    assert type(make_teacher(scored, tmp_path)).__name__ == "OpenAIScorer"
+    offline = Choice("mixtral_8x7b", by_probability=True)
+    assert type(make_teacher(offline, tmp_path)).__name__ == "VLLMScorer"
+    batch = dataclasses.replace(scored, backend="openai_batch")
+    with pytest.raises(ValueError, match="--by probability takes vllm or openai"):
+        factory.describe(batch)
+
+
 def test_a_name_stands_for_an_address_that_moves():
     assert factory.describe(OWN)[0].backend == "openai:http://localhost:8000/v1"
     moved = dataclasses.replace(OWN, service="s", base_url="http://elsewhere/v1")

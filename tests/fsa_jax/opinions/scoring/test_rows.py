@@ -8,9 +8,9 @@ import unicodedata
 import pytest
 
 from fsa_jax.opinions.scoring.llm_answers import read_answer
-from fsa_jax.opinions.scoring.rows import keys_of, prediction_row, score
+from fsa_jax.opinions.scoring.rows import keys_of, label_row, prediction_row, score
 from fsa_jax.opinions.sentences import Opinion, Sentence
-from fsa_jax.opinions.units import ASA, QUAD, TSA, gold_units, linearize
+from fsa_jax.opinions.units import ASA, QUAD, TSA, TSC, gold_units, linearize
 
 POLARITIES = ["positive", "negative", "neutral", "conflict"]
 WORDS = ["wine", "wine list", "list", "food", "the food", "seafood", "Mac|PC", "a ; b", "staff"]
@@ -252,3 +252,14 @@ def test_a_label_is_the_same_however_its_accents_are_composed(of_gold, of_raw):
     assert keys_of(foreign, kind).perfect
     answer = read_answer(json.dumps([["bar", said]], ensure_ascii=False), kind, "the bar")
     assert (answer.units, answer.junk) == (gold, [])
+
+
+def test_the_label_with_the_highest_score_is_the_answer_and_the_first_of_equals():
+    gold = [{"target": "tea", "polarity": "neutral", "start": 0, "end": 3}]
+    scores = {"negative": -2.0, "neutral": -1.0, "positive": -1.0}
+    row = label_row("tsc_rest14", TSC, scores, gold, "tea", id="1#0", hard=True)
+    assert (row["raw"], row["matches"], row["reason"]) == ("neutral", [[0, 0]], "")
+    assert (row["kind"], row["id"], row["hard"]) == ("tsc", "1#0", True)
+    assert row["label_scores"] == scores
+    wrong = label_row("tsc_rest14", TSC, scores | {"negative": 0.0}, gold, "tea")
+    assert wrong["reason"] == "(tea, neutral): polarity predicted as 'negative'"

@@ -145,3 +145,19 @@ def test_folders_that_cannot_be_told_are_refused(tmp_path, make_run, prepare, me
         return
     with pytest.raises(ValueError, match=message):
         score_paths([tmp_path / "run"])
+
+
+def test_draws_of_an_llm_are_seeds_by_their_folders(tmp_path):
+    """As `fsa evaluate` leaves them, among ledgers and questions that are no predictions."""
+    for seed in (42, 52):
+        folder = tmp_path / f"seed_{seed}"
+        folder.mkdir()
+        write_rows = "".join(json.dumps(row) + "\n" for row in answers(seed // 20))
+        (folder / "tsa_probe-predictions.jsonl").write_text(write_rows)
+        for name in ("ledger-00000-of-00001.jsonl", "tsa_probe-questions.jsonl"):
+            (folder / name).write_text('{"no": "prediction"}\n')
+    (seeds,) = score_paths([tmp_path]).values()
+    assert [seed.source.seed for seed in seeds] == [42, 52]
+    assert sources.describe([seed.source for seed in seeds]) == "seeds by their folders: 42, 52"
+    (one,) = score_paths([tmp_path / "seed_42"]).values()
+    assert len(one) == 1
