@@ -3,6 +3,7 @@
 import re
 
 from fsa_jax.opinions import analyses
+from generation.judge import criteria
 
 # Function words: a sixth of any English text of some length, and rare in other languages.
 _ENGLISH_TEXT = """
@@ -89,7 +90,9 @@ RULES = {
     "refused": "the model declined",
     "prompt_echo": "the answer repeats the prompt or the review",
     "wrong_language": "the answer is not English",
-    "unparseable": "an ANL answer without one readable block of target and sentiment",
+    "unparseable": "an ANL answer without one readable block of target and sentiment, or a judge's "
+    "without the six scores",
+    "out_of_range": "a judge's answer with a score that is none",
 }
 
 
@@ -97,7 +100,8 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
     """Names the first rule that an answer breaks.
 
     Args:
-        kind: The prompt's kind, ``anl`` or ``rw``, or ``label`` for a benchmark's question.
+        kind: The prompt's kind, ``anl`` or ``rw``, ``label`` for a benchmark's question, or
+            ``scores`` for a judge's.
         review: The text of the review.
         response: The answer as it came.
         finish_reason: As the backend said it, in any service's words; None counts as unknown, and
@@ -112,6 +116,12 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
         return reason
     if kind == "label":
         return ""  # an answer to a benchmark question is judged by the scorer, whatever it is
+    if kind == "scores":
+        try:
+            criteria.read_scores(text)
+        except ValueError as error:
+            return str(error)
+        return ""
     if not text:
         return "empty"
     if _REFUSALS.search(text):

@@ -25,6 +25,7 @@ from fsa_jax.opinions.sentences import Labels, Log
 from fsa_jax.opinions.units import TSA
 from fsa_jax.runtime import exits, process
 from fsa_jax.runtime.run_directory import RunDirectory, Status
+from generation.judge.scores import Scored, read_scores
 from generation.records import LedgerRow, Review
 from generation.run_folder import RunFolder
 
@@ -144,6 +145,16 @@ def test_the_sample_prediction_is_what_the_scorer_makes_of_it(tmp_path):
     assert (row["matches"], kind.name) == ([[0, 1]], "tsa")
     table = " ".join(re.findall(r"^\| (.*?) \|$", section(FORMATS, "Predictions"), re.MULTILINE))
     assert set(sample) <= set(re.findall(r"`(\w+)`", table))
+
+
+def test_the_sample_of_an_llms_scores_is_read(tmp_path):
+    (sample,) = samples("Scores of an LLM judge")
+    assert list(sample) == names(Scored)
+    path = tmp_path / "llm-scores.jsonl"
+    path.write_text(json.dumps(sample) + "\n")
+    assert [dataclasses.asdict(each) for each in read_scores(path)] == [sample]
+    table = re.findall(r"^\| (`.*?) \|", section(FORMATS, "Scores of an LLM judge"), re.MULTILINE)
+    assert re.findall(r"`(\w+)`", " ".join(table)) == names(Scored)
 
 
 def test_a_generation_folder_holds_what_is_said(tmp_path, run_parrot):

@@ -23,8 +23,9 @@ _COMMANDS = {
     "reviews": ("generation.commands", "reviews", "Collect and sample reviews."),
     "generate": ("generation.commands", "generate", "Let a teacher write about reviews."),
     "corpus": ("generation.commands", "corpus", "Build or import the corpus (TFRecords)."),
-    "evaluate": ("generation.commands", "evaluate", "Let an LLM do a benchmark task in context."),
+    "evaluate": ("generation.commands", "evaluate", "Let LLMs do benchmark tasks, untrained."),
     "humaneval": ("generation.commands", "humaneval", "Let people judge teachers (Label Studio)."),
+    "judge": ("generation.commands", "judge", "Let an LLM judge teachers, beside people."),
     "annotate": ("generation.commands", "annotate", "Let people annotate new benchmark data."),
     "errors": ("generation.commands", "errors", "Let people sort wrong predictions."),
     "benchmark": (

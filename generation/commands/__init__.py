@@ -8,6 +8,7 @@ from generation.commands.corpora import corpus
 from generation.commands.dumps import reviews
 from generation.commands.evaluating import evaluate
 from generation.commands.judging import humaneval
+from generation.commands.llm_judging import judge
 from generation.commands.sorting import errors
 from generation.commands.teaching import generate, sample
 

@@ -69,7 +69,8 @@ def humaneval_report(
         files.write_json(output, summary)
 
 
-def _print_summary(summary: dict[str, Any]) -> None:
+def print_figures(summary: dict[str, Any]) -> None:
+    """Prints what teachers got, by whoever judged: table 3, figure 3 as a table, win rates."""
     for domain, means in summary["means"].items():
         rows = [(name, *(f"{v:.2f}" for v in scores.values())) for name, scores in means.items()]
         names = next(iter(means.values()))
@@ -78,6 +79,10 @@ def _print_summary(summary: dict[str, Any]) -> None:
     if summary["win_rates"]:
         rates = [(name, f"{rate:.1%}") for name, rate in summary["win_rates"].items()]
         printing.table("Won against the others", ("teacher", "rate"), rates)
+
+
+def _print_summary(summary: dict[str, Any]) -> None:
+    print_figures(summary)
     alphas = summary["krippendorff_alpha"].items()
     rows = [(name, labelling.interval(each, "alpha")) for name, each in alphas]
     printing.table("Agreement of annotators", ("score", "Krippendorff's alpha, 95%"), rows)

@@ -8,12 +8,13 @@ import dataclasses
 from pathlib import Path
 
 from fsa_jax.runtime.files import shown
+from generation.judge import criteria
+from generation.judge.criteria import NAMES
 from generation.people import label_studio
-from generation.people.judging import CRITERIA, PASSAGE
+from generation.people.judging import PASSAGE
 from generation.people.label_studio import Annotation, Export, Item
 
-NAMES = tuple(criterion.name for criterion in CRITERIA)
-POINTS = ("0", "1", "2")
+POINTS = tuple(map(str, range(criteria.LOWEST, criteria.HIGHEST + 1)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,9 +103,7 @@ def _judge(
     capped = 0
     for letter, teacher in letters.items():
         scores = {name: int(chosen[control]) for name, control in wanted[letter].items()}
-        if scores["sentiment"] > scores["precision"]:
-            scores["sentiment"] = scores["precision"]
-            capped += 1
+        capped += criteria.cap(scores)
         rows.append(Judgement(item.name, letter, teacher, item.data["domain"], words, who, scores))
     return rows, capped
 

@@ -22,6 +22,7 @@ from fsa_jax.opinions.corpus import DOMAINS
 from fsa_jax.runtime import files
 from generation import quality
 from generation.corpus.from_ledgers import LedgerReader
+from generation.judge.criteria import CRITERIA, LEVELS
 from generation.people import label_studio
 from generation.records import FAILED, FILTERED, LedgerRow
 
@@ -29,67 +30,9 @@ from generation.records import FAILED, FILTERED, LedgerRow
 NOTHING = "(no analysis)"
 
 
-@dataclasses.dataclass(frozen=True)
-class Criterion:
-    """One of the six scores; ``points`` says what earns 0, 1 and 2."""
-
-    name: str
-    title: str
-    points: tuple[str, str, str]
-
-
-CRITERIA = (
-    Criterion(
-        "precision",
-        "Precision of targets and aspects",
-        ("several are wrong", "one target or aspect is wrong", "all are right"),
-    ),
-    Criterion(
-        "recall",
-        "Recall of targets and aspects",
-        ("a target or several aspects are missing", "one aspect is missing", "none is missing"),
-    ),
-    Criterion(
-        "sentiment",
-        "Accuracy of sentiments, at most the score of precision",
-        (
-            "one is off by two of the five levels, or several by one",
-            "one is off by one level",
-            "all are right",
-        ),
-    ),
-    Criterion(
-        "persuasiveness",
-        "Persuasiveness of the reasoning",
-        (
-            "one reason supports nothing, or several are weak",
-            "one reason is weak",
-            "every reason supports its sentiment",
-        ),
-    ),
-    Criterion(
-        "exhaustiveness",
-        "Exhaustiveness of the reasoning",
-        (
-            "several telling passages are left out",
-            "one telling passage is left out",
-            "every telling passage is used",
-        ),
-    ),
-    Criterion(
-        "hallucination",
-        "Freedom of the reasoning from hallucination",
-        (
-            "several reasons use words that the review lacks or that do not matter",
-            "one reason does",
-            "none does",
-        ),
-    ),
-)
 LEVELS_NOTE = (
-    "Sentiments have five levels: very negative, negative, neutral (slight ones too), positive, "
-    "very positive. First mark the passages of the review that matter; scores appear while one of "
-    "them is selected."
+    f"{LEVELS} First mark the passages of the review that matter; scores appear while one of them "
+    "is selected."
 )
 # The control that passages are marked with.
 PASSAGE = "passage"

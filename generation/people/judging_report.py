@@ -14,9 +14,11 @@ import numpy as np
 
 from fsa_jax.opinions.scoring.significance import bootstrap_interval
 from fsa_jax.runtime import files
+from generation.judge.criteria import NAMES
+from generation.judge.scores import refuse
 from generation.people import label_studio
 from generation.people.agreement import agreement
-from generation.people.judgements import NAMES, POINTS, Judgement, Judgements, read
+from generation.people.judgements import POINTS, Judgement, Judgements, read
 
 # Figure 3 shows this many ranges of length, with about as many reviews in each.
 RANGES = 5
@@ -27,35 +29,43 @@ _Analyses = dict[tuple[str, str, str], dict[str, float]]
 
 def report(annotations: Path, key: Path | None) -> dict[str, Any]:
     """Reads annotations and their key, and sums them up."""
+    refuse(files.require_file(annotations))
     label_studio.load(annotations)  # what is no export has no key beside it
     found = label_studio.load_key(key or label_studio.find_key(annotations), "fsa humaneval export")
     return summarise(read(annotations, found["tasks"]))
 
 
 def summarise(judgements: Judgements) -> dict[str, Any]:
-    """Returns all figures, JSON-able.
-
-    A win rate is the share of other teachers' analyses of the same review that a teacher's has
-    beaten in the mean of the six scores; a tie is half a win.
-    """
+    """Returns all figures, JSON-able."""
     rows = judgements.rows
-    analyses = _analyses(rows)
-    domains = sorted({domain for _, domain, _ in analyses})
     return {
-        "analyses": len(analyses),
         "annotators": len({row.annotator for row in rows}),
         "capped_sentiment_scores": judgements.capped,
         **judgements.export.counts(),
         "problems": judgements.export.problems,
         "absent": judgements.absent,
+        **figures(rows),
+        "krippendorff_alpha": _agreement(rows),
+        "to_discuss": _far_apart(rows),
+    }
+
+
+def figures(rows: list[Judgement]) -> dict[str, Any]:
+    """Returns what teachers got, by whoever judged, JSON-able.
+
+    A win rate is the share of other teachers' analyses of the same review that a teacher's has
+    beaten in the mean of the six scores; a tie is half a win.
+    """
+    analyses = _analyses(rows)
+    domains = sorted({domain for _, domain, _ in analyses})
+    return {
+        "analyses": len(analyses),
         "means": {
             domain: _means({k: v for k, v in analyses.items() if k[1] == domain})
             for domain in domains
         },
         "by_length": _by_length(analyses, {row.task: row.words for row in rows}),
         "win_rates": _win_rates(analyses),
-        "krippendorff_alpha": _agreement(rows),
-        "to_discuss": _far_apart(rows),
     }
 
 

@@ -7,7 +7,7 @@ import krippendorff
 import numpy as np
 import pytest
 
-from generation.people.agreement import agreement
+from generation.people.agreement import agreement, agreement_with
 
 NAN = float("nan")
 
@@ -49,3 +49,19 @@ def test_alpha_at_its_ends():
     assert agreement([[0, 2], [2, 0]] * 50, 3)["alpha"] < -0.9
     for units in ([[1, 1], [1, 1]], [[0], [2]], []):
         assert agreement(units, 3) == {"alpha": None, "low": None, "high": None}
+
+
+def test_agreement_with_nobody_is_none():
+    found = agreement_with([], [], 3)
+    assert found == {name: {name: None, "low": None, "high": None} for name in ("alpha", "kappa")}
+
+
+def test_kappa_is_lowered_by_a_judge_who_is_milder_and_alpha_is_too():
+    """Who gives all one more ranks them alike, but does not agree."""
+    people = [[0], [1], [0], [1]] * 10
+    equal = agreement_with([0, 1, 0, 1] * 10, people, 3)
+    milder = agreement_with([1, 2, 1, 2] * 10, people, 3)
+    assert equal["kappa"]["kappa"] == equal["alpha"]["alpha"] == 1.0
+    # Each pair is one apart; by chance half of them are, and a quarter two.
+    assert milder["kappa"]["kappa"] == pytest.approx(1 - 1 / (0.5 * 1 + 0.25 * 4))
+    assert milder["alpha"]["alpha"] < 0.5
