@@ -14,14 +14,14 @@ from generation.run import Watcher
 
 
 def line(progress: Progress, gate_limit: int | None = None) -> str:
-    """Returns one line: rows, rows/s, tokens/s, cost, failures and the time left."""
+    """Returns one line: rows, their rate, tokens/s, cost, failures and the time left."""
     seconds = max(1e-9, time.monotonic() - progress.started)
     rate = progress.written / seconds
     ended = progress.kept + progress.written
     left = progress.left / rate if rate else float("inf")
     parts = [
         f"{ended:,}/{progress.total:,} rows",
-        f"{rate:,.1f} rows/s",
+        _rate(rate),
         f"{progress.tokens / seconds:,.0f} tokens/s",
         f"ok {progress.statuses[OK]:,} filtered {progress.statuses[FILTERED]:,} "
         f"failed {progress.statuses[FAILED]:,}",
@@ -32,6 +32,13 @@ def line(progress: Progress, gate_limit: int | None = None) -> str:
     if gate_limit is not None:
         parts.append(f"{gate_limit} at once")
     return " · ".join(parts)
+
+
+def _rate(per_second: float) -> str:
+    """Writes a rate in the unit that leaves the most of it to be seen: a slow teacher has rows."""
+    units = {"s": 1, "min": 60, "h": 3600}
+    unit = next((unit for unit, s in units.items() if per_second * s >= 1), "h")
+    return f"{per_second * units[unit]:,.1f} rows/{unit}"
 
 
 def _clock(seconds: float) -> str:

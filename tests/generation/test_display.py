@@ -42,9 +42,26 @@ def test_cost_and_the_number_in_flight_are_told_where_there_are_such(at):
     assert parts[-1] == "16 at once"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "rate"),
+    [
+        (1.0, "10.0 rows/s"),
+        (10.0, "1.0 rows/s"),
+        (11.0, "54.5 rows/min"),
+        (600.0, "1.0 rows/min"),
+        (1000.0, "36.0 rows/h"),
+    ],
+)
+def test_the_rate_of_a_slow_teacher_is_told_in_a_unit_that_shows_it(at, seconds, rate):
+    at(seconds)
+    assert display.line(some()).split(" · ")[1] == rate
+
+
 def test_nothing_is_known_of_the_time_before_the_first_row(at):
     at(10.0)
-    assert display.line(Progress(total=3, started=0.0)).endswith("left ?")
+    found = display.line(Progress(total=3, started=0.0))
+    assert found.startswith("0/3 rows · 0.0 rows/h")
+    assert found.endswith("left ?")
 
 
 def test_a_log_gets_a_line_now_and_then_and_one_at_the_end(at, capsys):
