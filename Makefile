@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
-.PHONY: quickstart test lint format benchmark docs docs-serve test-vllm clean
+.PHONY: quickstart test lint format benchmark docs docs-serve test-vllm test-label-studio clean
 
 $(INSTALLED): setup.py constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -40,6 +40,9 @@ docs-serve: $(INSTALLED)
 
 test-vllm:
 	bash scripts/test_vllm.sh
+
+test-label-studio: $(INSTALLED)
+	bash scripts/test_label_studio.sh
 
 clean:
 	rm -rf quickstart build *.egg-info

@@ -138,7 +138,7 @@ def interface(domain: str, annotators: Sequence[str] = (), notes: bool = False) 
     lines = [
         "<View>",
         *label_studio.assignment_header(annotators),
-        label_studio.header(GUIDE),
+        label_studio.note(GUIDE),
         *(['  <Text name="notes" value="$notes"/>'] if notes else []),
         f'  <Labels name="{TARGET}" toName="text">',
         f'    <Label value="{NAMED}" hotkey="1" background="#1f77b4"/>',
@@ -174,7 +174,9 @@ def _choice(tag: str, name: str, what: str, how: str) -> list[str]:
     """Opens a control that each target needs, and no other passage has."""
     message = quoteattr(f"Choose a {what} for each target and each {IMPLICIT}")
     return [
+        f'  <View visibleWhen="region-selected" whenTagName="{TARGET}">',
         label_studio.header(f"The {what} of the selected target"),
+        "  </View>",
         f'  <{tag} name="{name}" toName="text" perRegion="true" visibleWhen="region-selected" '
         f'whenTagName="{TARGET}" required="true" requiredMessage={message} {how}>',
     ]

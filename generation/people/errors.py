@@ -177,5 +177,5 @@ def interface(annotators: Sequence[str] = ()) -> str:
         f'    <Choice value="{choice}" hint={quoteattr(hint)} hotkey="{number}"/>'
         for number, (choice, hint) in enumerate(TYPES.items(), 1)
     ]
-    lines += ["  </Choices>", *(label_studio.header(f"{c}: {hint}") for c, hint in TYPES.items())]
+    lines += ["  </Choices>", *(label_studio.note(f"{c}: {hint}") for c, hint in TYPES.items())]
     return "\n".join([*lines, "</View>"]) + "\n"

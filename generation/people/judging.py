@@ -188,7 +188,7 @@ def interface(letters: Iterable[str], annotators: Sequence[str] = ()) -> str:
     lines = [
         "<View>",
         *label_studio.assignment_header(annotators),
-        label_studio.header(LEVELS_NOTE),
+        label_studio.note(LEVELS_NOTE),
         # The review stays in sight while analyses are scrolled through.
         f'  <View style="{_STAYS}">',
         f'  <Labels name="{PASSAGE}" toName="review">',
@@ -204,7 +204,7 @@ def interface(letters: Iterable[str], annotators: Sequence[str] = ()) -> str:
         lines.append(f'  <View visibleWhen="region-selected" whenTagName="{PASSAGE}">')
         for criterion in CRITERIA:
             points = "; ".join(f"{n}: {criterion.points[n]}" for n in (2, 1, 0))
-            lines.append(label_studio.header(f"{criterion.title} ({points})"))
+            lines += [label_studio.header(criterion.title), label_studio.note(points)]
             message = quoteattr(f"{criterion.title.split(',')[0]} of {letter.upper()}")
             lines.append(
                 f'  <Choices name="{criterion.name}_{letter}" toName="analysis_{letter}" '

@@ -85,12 +85,18 @@ def assign(count: int, annotators: Sequence[str]) -> list[dict[str, str]]:
 
 def assignment_header(annotators: Sequence[str]) -> list[str]:
     """Returns the line of an interface that shows whose task it is."""
-    return ['  <Header size="5" value="For $annotators"/>'] if annotators else []
+    return [note("For $annotators")] if annotators else []
 
 
 def header(text: str, size: int = 5) -> str:
     """Returns a line of an interface that shows a text."""
     return f'  <Header size="{size}" value={quoteattr(text)}/>'
+
+
+def note(text: str) -> str:
+    """Returns a line of an interface that shows a text as prose: headings are large and bold."""
+    style = "font-size: 14px; font-weight: 400; margin: 0 0 8px"
+    return f'  <Header size="5" value={quoteattr(text)} style="{style}"/>'
 
 
 @dataclasses.dataclass(frozen=True)

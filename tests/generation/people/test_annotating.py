@@ -81,6 +81,16 @@ def test_the_interface_offers_the_categories_of_its_domain(domain):
     assert labels["target"] == ["Target", "NULL"]
 
 
+def test_headings_of_a_target_show_while_one_is_selected():
+    root = xml.etree.ElementTree.fromstring(annotating.interface("laptop"))
+    shown = {
+        view.find("Header").get("value")
+        for view in root.iter("View")
+        if (view.get("visibleWhen"), view.get("whenTagName")) == ("region-selected", "target")
+    }
+    assert shown == {f"The {what} of the selected target" for what in ("category", "polarity")}
+
+
 @pytest.mark.parametrize("domain", list(NAMES))
 def test_label_studio_accepts_the_interface(domain, write_reviews, tmp_path):
     label_interface = pytest.importorskip("label_studio_sdk.label_interface")
