@@ -155,16 +155,15 @@ class VLLMTeacher:
         return list(tokenizer.encode(rendered, add_special_tokens=False))
 
     def _sampling(self, request: Request) -> Any:
-        import vllm
+        from vllm.sampling_params import SamplingParams, StructuredOutputsParams
 
         values = {name: value for name, value in self.spec.sampling.items() if name != "version"}
         if values.get("seed") == "by key":
             values["seed"] = seed_of(request.key)
         if "response_format" in values:
             schema = values.pop("response_format")["json_schema"]["schema"]
-            structured = vllm.sampling_params.StructuredOutputsParams(json=schema)
-            values["structured_outputs"] = structured
-        return vllm.SamplingParams(**values)
+            values["structured_outputs"] = StructuredOutputsParams(json=schema)
+        return SamplingParams(**values)
 
     def close(self) -> None:
         """Ends the engine's processes and gives its memory back."""

@@ -17,6 +17,7 @@ batch_expire_after: a batch expires after so many of its rows, once.
 batch_polls: polls until a batch ends (2).
 finish, answer, usage: of all answers, instead of their own.
 scores: how it tells log-probabilities of a prompt: echo, prompt_logprobs, or none (ignored).
+written: the log-probability of the token that it writes, if it is not that of a prompt's.
 mute: a word that its tokenizer makes nothing of.
 nonsense: share of requests, to any address, that get any answer.
 misbehave: true draws one of ``misbehaviours`` for each request.
@@ -165,7 +166,7 @@ class Server:
             echo = request.get("echo") and way == "echo"
             choice["logprobs"] = {
                 "tokens": [*(tokens if echo else ()), " word"],
-                "token_logprobs": [*(logprobs if echo else ()), -1.0],
+                "token_logprobs": [*(logprobs if echo else ()), self.script.get("written", -5 / 8)],
             }
         usage = {"prompt_tokens": len(tokens), "completion_tokens": 1}
         return 200, {}, {"object": "text_completion", "choices": [choice], "usage": usage}

@@ -1,12 +1,13 @@
 """Scores labels behind an OpenAI-compatible service: the log-probabilities of a prompt's tokens.
 
-Few services tell them, and those in two ways: completions with ``echo`` and ``logprobs`` (OpenAI's
-own of old, llama-cpp-python), or vLLM's ``prompt_logprobs``. Which one it is, is found out before
-the first question; a service that does neither is refused there.
+Few services tell them, and those in two ways: vLLM's ``prompt_logprobs``, or completions with
+``echo`` and ``logprobs`` (OpenAI's own of old). Which one it is, is found out before the first
+question; a service that does neither is refused there. So is one that tells others than those it
+writes by: llama-cpp-python 0.3 gives each token of an echo the probability that it has behind
+itself.
 """
 
 import asyncio
-import collections
 import dataclasses
 import math
 from collections.abc import Callable, Hashable
@@ -31,6 +32,8 @@ _NOT_OFFERED = {
     "broken_answer",
 }
 _PROBE = "Sentence: The food was good.\nOpinion target: food\nLabel:"
+# Rounding moves a log-probability by some hundredths; that of another token is farther away.
+_CLOSE = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,22 +43,22 @@ class Way:
     Attributes:
         name: What it is called to the user.
         parameters: Of the request.
-        read: Reads tokens and their log-probabilities from an answer's first choice, given how many
-            tokens were written behind the prompt.
+        read: Reads tokens and their log-probabilities from an answer's first choice, given the
+            service's counts of tokens.
     """
 
     name: str
     parameters: dict[str, Any]
-    read: Callable[[dict[str, Any], int], _Tokens]
+    read: Callable[[dict[str, Any], dict[str, Any]], _Tokens]
 
 
-def read_prompt_logprobs(choice: dict[str, Any], written: int) -> _Tokens:
+def read_prompt_logprobs(choice: dict[str, Any], counts: dict[str, Any]) -> _Tokens:
     """Reads vLLM's ``prompt_logprobs``.
 
     Raises:
         BrokenAnswerError: There are none.
     """
-    del written  # they stand elsewhere
+    del counts
     try:
         found = choice["prompt_logprobs"]
         # The token itself comes first; the most probable one may stand behind it.
@@ -65,21 +68,31 @@ def read_prompt_logprobs(choice: dict[str, Any], written: int) -> _Tokens:
         raise BrokenAnswerError("no prompt_logprobs in the answer") from None
 
 
-def read_echo(choice: dict[str, Any], written: int) -> _Tokens:
+def read_echo(choice: dict[str, Any], counts: dict[str, Any]) -> _Tokens:
     """Reads the log-probabilities of an echoed prompt, without those of what was written behind it.
 
     Raises:
         BrokenAnswerError: There are none, or the prompt is not among them.
     """
+    tokens, values = _written(choice)
+    written = counts.get("completion_tokens", 1)
+    prompt = counts.get("prompt_tokens", len(tokens) - written)
+    if len(tokens) <= written:
+        raise BrokenAnswerError("the prompt is not echoed")
+    if prompt + written != len(tokens):
+        raise BrokenAnswerError(
+            f"{len(tokens)} log-probabilities for {prompt} tokens of the prompt and {written} more"
+        )
+    return tokens[:prompt], values[:prompt]
+
+
+def _written(choice: dict[str, Any]) -> _Tokens:
+    """Reads the log-probabilities that a service tells of what it writes, as OpenAI does."""
     try:
         tokens = list(choice["logprobs"]["tokens"])
-        values = list(map(_number, choice["logprobs"]["token_logprobs"]))
+        return tokens, list(map(_number, choice["logprobs"]["token_logprobs"]))
     except (LookupError, TypeError):
         raise BrokenAnswerError("no logprobs in the answer") from None
-    end = len(tokens) - written
-    if end <= 0:
-        raise BrokenAnswerError("the prompt is not echoed")
-    return tokens[:end], values[:end]
 
 
 def _number(value: Any) -> float | None:
@@ -133,7 +146,8 @@ class OpenAIScorer(OpenAITeacher):
         """Returns why a way is none, or an empty string."""
         for attempt in range(1, 4):
             try:
-                return (await self._score(way, request, attempt)).error
+                answer = await self._score(way, request, attempt)
+                return answer.error or await self._contradiction(way)
             except Exception as error:  # noqa: BLE001  (from_error raises bugs again)
                 fault = faults.from_error(error, self.service.key)
                 if fault.action != faults.RETRY or attempt == 3 or fault.name == "broken_answer":
@@ -142,6 +156,26 @@ class OpenAIScorer(OpenAITeacher):
                     raise refusal(fault, self.service) from None
                 await asyncio.sleep(pacing.backoff(attempt, self._random, self.service.first_wait))
         raise AssertionError
+
+    async def _contradiction(self, way: Way) -> str:
+        """Compares what is told of a token as it is written with what is told once it stands there.
+
+        Returns:
+            How the two differ, or an empty string; also where they cannot be compared.
+        """
+        _, choice = await self._complete(_PROBE, {"logprobs": 1}, {})
+        try:
+            (token, *_), (told, *_) = _written(choice)
+        except (BrokenAnswerError, ValueError):
+            return ""
+        prompt, _ = await self._read(way, _PROBE, {})
+        tokens, values = await self._read(way, f"{_PROBE}{token}", {})
+        if len(tokens) != len(prompt) + 1 or tokens[:-1] != prompt:
+            return ""  # the tokenizer cuts the two otherwise
+        found = values[-1]
+        if told is None or found is None or abs(told - found) < _CLOSE:
+            return ""
+        return f"{found:.2f} for a token that the service has written with {told:.2f}"
 
     async def _attempt(
         self, request: Request, attempt: int
@@ -155,21 +189,27 @@ class OpenAIScorer(OpenAITeacher):
         return answer, None
 
     async def _score(self, way: Way, request: Request, attempt: int) -> Answer:
-        usage: collections.Counter[str] = collections.Counter()
+        usage: dict[str, Any] = {}
         prompt, _ = await self._read(way, label_scores.text_of(request), usage)
         texts, logprobs = {}, {}
         for label, text in label_scores.labelled(request).items():
             texts[label], logprobs[label] = await self._read(way, text, usage)
-        return label_scores.answer(request, prompt, texts, logprobs, attempt, dict(usage))
+        return label_scores.answer(request, prompt, texts, logprobs, attempt, usage)
 
-    async def _read(self, way: Way, text: str, usage: "collections.Counter[str]") -> _Tokens:
+    async def _read(self, way: Way, text: str, usage: dict[str, Any]) -> _Tokens:
+        counts, choice = await self._complete(text, way.parameters, usage)
+        return way.read(choice, counts)
+
+    async def _complete(
+        self, text: str, parameters: dict[str, Any], usage: dict[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Returns the counts and the first choice of a completion; adds the counts to ``usage``."""
         # A token is written that nobody looks at: some services take 0 for "no limit".
         body = {"model": self.spec.model, "prompt": text, "max_tokens": 1, "temperature": 0.0}
-        found: Any = await self._client.post(
-            "/completions", cast_to=object, body=body | way.parameters
-        )
+        found: Any = await self._client.post("/completions", cast_to=object, body=body | parameters)
         answer = completions.parsed(found)
         choice = completions.first_choice(answer)
         counts = completions.read_usage(answer.get("usage"), self.price)
-        usage.update(counts)
-        return way.read(choice, counts.get("completion_tokens", 1))
+        for name, count in counts.items():
+            usage[name] = usage.get(name, 0) + count
+        return counts, choice

@@ -108,6 +108,28 @@ def test_prompts_go_through_the_chat_template(
         teacher.close()
 
 
+@pytest.mark.parametrize("served", [False, True])
+def test_structured_output_makes_a_judge_of_any_model(
+    offline, write_reviews, options, request, vllm_environment, monkeypatch, served
+):
+    """A random model writes the six scores, in their form; which ones is chance."""
+    from generation import foreground
+    from generation.judge import asking, criteria
+
+    for name, value in vllm_environment.items():
+        monkeypatch.setenv(name, value)
+    sampling = asking.SAMPLING | {"temperature": 1.0, "max_tokens": 500}
+    choice = dataclasses.replace(offline, sampling=sampling)
+    if served:
+        url = request.getfixturevalue("vllm_server")
+        choice = dataclasses.replace(choice, backend="openai", model="tiny", base_url=url)
+    task = dataclasses.replace(options(write_reviews(8)), prompts=(asking.prompt(),))
+    progress = foreground.generate(choice, task, quiet=True)
+    assert progress.statuses == {"ok": 8}
+    found = [criteria.read_scores(row.response) for row in rows_of(task)]
+    assert len({tuple(scores.values()) for scores in found}) > 1
+
+
 def test_missing_model(write_reviews, options, tmp_path):
     from generation import foreground
     from generation.teachers.factory import Choice

@@ -10,6 +10,8 @@ from generation.prompting import LabelPrompt
 from generation.run import Options
 from generation.teachers.base import ServiceError
 from generation.teachers.label_scores import LabelScore, read_response
+from generation.teachers.services import openai_scorer
+from generation.teachers.services.faults import BrokenAnswerError
 
 PROMPT = LabelPrompt(
     "tsc_rest14", "1", "label", "Sentence: {input review}\nLabel:", {},
@@ -54,6 +56,10 @@ def test_scores_are_those_of_the_labels_tokens(serve, score, way):
     [
         ({}, r"prompt_logprobs: not_found: .*; echo and logprobs: not_found: "),
         ({"scores": "none"}, r"echo and logprobs: broken_answer: the prompt is not echoed"),
+        (
+            {"scores": "echo", "written": -7.25},
+            r"echo and logprobs: -0.62 for a token that the service has written with -7.25",
+        ),
     ],
 )
 def test_a_service_without_log_probabilities_is_refused_at_the_start(serve, score, script, words):
@@ -101,3 +107,13 @@ def test_costs_are_counted(serve, score):
     cost = sum(u["prompt_tokens"] + 2 * u["completion_tokens"] for u in usage) / 1e6
     assert progress.cost == pytest.approx(cost)
     assert json.dumps(usage)
+
+
+def test_an_echo_whose_numbers_do_not_add_up_is_none():
+    """As of llama-cpp-python 0.3, which leaves the written token out."""
+    choice = {"logprobs": {"tokens": ["a", "b", "c"], "token_logprobs": [None, -1.0, -2.0]}}
+    read = openai_scorer.read_echo
+    assert read(choice, {"prompt_tokens": 2, "completion_tokens": 1}) == (["a", "b"], [None, -1.0])
+    assert read(choice, {}) == (["a", "b"], [None, -1.0])
+    with pytest.raises(BrokenAnswerError, match="3 log-probabilities for 3 tokens of the prompt"):
+        read(choice, {"prompt_tokens": 3, "completion_tokens": 1})
