@@ -3,7 +3,8 @@
 A prompt file is YAML with ``name``, ``version``, ``kind`` (``anl``: the answer is blocks of target,
 aspect, sentiment and reasoning; ``rw``: it is plain text), an optional ``system`` message, a
 ``template`` that holds ``{input review}`` and, where worked examples are wanted, ``{demo}``, and
-``demos`` with a ``review`` and its ``answer`` for each domain.
+``demos`` with a ``review`` and its ``answer`` for each domain. A demo may name ``telltales``, words
+that no answer about another review has by itself.
 """
 
 import dataclasses
@@ -19,11 +20,15 @@ import yaml
 
 from fsa_jax.opinions.corpus import DOMAINS
 from fsa_jax.runtime import files
+from generation import quality
 from generation.records import Review
 
 KINDS = ("anl", "rw")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _REVIEW, _DEMO = "{input review}", "{demo}"
+# So many words running, of which so many are no function words, are no chance: none of 400 real
+# answers has such a run of another text.
+_RUN, _TELLING = 6, 3
 
 Message = dict[str, str]
 
@@ -39,6 +44,7 @@ class Prompt:
         template: The user message, with its placeholders.
         demos: Worked example by domain, ready to stand in for ``{demo}``.
         system: The system message, or None.
+        telltales: Words of each domain's demonstration that betray it in an answer.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Prompt:
     template: str
     demos: dict[str, str]
     system: str | None = None
+    telltales: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def messages(self, review: Review, instruction_role: bool = True) -> list[Message]:
         """Returns the chat messages that ask about ``review``.
@@ -70,10 +77,18 @@ class Prompt:
 
     @property
     def sha256(self) -> str:
-        """Hash of all that the prompt consists of."""
-        return hashlib.sha256(
-            json.dumps(dataclasses.asdict(self), sort_keys=True).encode()
-        ).hexdigest()
+        """Hash of all that is asked; how an answer is checked does not change it."""
+        asked = dataclasses.asdict(self)
+        del asked["telltales"]
+        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+    def betraying(self, domain: str) -> tuple[str, ...]:
+        """Returns what in an answer comes from the demonstration, if the review lacks it.
+
+        These are the telltales, and some words running of the demonstration's text: of its review,
+        and of its answer where that is prose. Analyses share phrases with good ones.
+        """
+        return _betraying(self.demos.get(domain, ""), self.telltales.get(domain, ()), self.kind)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +109,15 @@ def _split(template: str, demo: str) -> tuple[str, str]:
     # The review goes in last and is never searched for placeholders.
     before, after = template.split(_REVIEW)
     return before.replace(_DEMO, demo), after.replace(_DEMO, demo)
+
+
+@functools.lru_cache(maxsize=64)
+def _betraying(demo: str, telltales: tuple[str, ...], kind: str) -> tuple[str, ...]:
+    texts = demo.removeprefix("Review:").split("\n\n")[: 1 if kind == "anl" else None]
+    words = [quality.spelt(text).split() for text in texts]
+    runs = [run[n : n + _RUN] for run in words for n in range(len(run) - _RUN + 1)]
+    phrases = [" ".join(run) for run in runs if len(quality.telling(" ".join(run))) >= _TELLING]
+    return tuple(map(quality.spelt, [*telltales, *phrases]))
 
 
 def shipped() -> list[str]:
@@ -149,7 +173,7 @@ def _parse(text: str, where: str) -> Prompt:
         raise ValueError(
             f"{where}: a prompt file is a mapping with name, version, kind, template and demos"
         )
-    known = {field.name for field in dataclasses.fields(Prompt)}
+    known = {field.name for field in dataclasses.fields(Prompt)} - {"telltales"}
     if unknown := sorted(set(value) - known):
         raise ValueError(
             f"{where}: unknown field {unknown[0]!r}; known are {', '.join(sorted(known))}"
@@ -172,6 +196,7 @@ def _parse(text: str, where: str) -> Prompt:
     demos = value.get("demos") or {}
     if not isinstance(demos, dict):
         raise ValueError(f"{where}: field 'demos' is no mapping from domain to demonstration")
+    telltales = _telltales(demos, where)
     demos = _demos(demos, where)
     if _DEMO in template and set(demos) != set(DOMAINS):
         raise ValueError(
@@ -185,6 +210,7 @@ def _parse(text: str, where: str) -> Prompt:
         template,
         demos,
         str(system) if system else None,
+        telltales,
     )
 
 
@@ -203,3 +229,17 @@ def _demos(demos: dict[str, Any], where: str) -> dict[str, str]:
         domain: f"Review: {str(demo['review']).strip()}\n\n{str(demo['answer']).strip()}"
         for domain, demo in demos.items()
     }
+
+
+def _telltales(demos: dict[str, Any], where: str) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for domain, demo in demos.items():
+        words = demo.get("telltales") or [] if isinstance(demo, dict) else []
+        text = quality.spelt(f"{demo.get('review')} {demo.get('answer')}") if words else ""
+        if not isinstance(words, list) or any(quality.spelt(str(w)) not in text for w in words):
+            raise ValueError(
+                f"{where}: field 'telltales' of demo {domain!r} is {words!r}; list words of its "
+                "review or answer"
+            )
+        found[domain] = tuple(map(str, words))
+    return found

@@ -1,6 +1,7 @@
 """Named rules that decide whether an answer may become training text."""
 
 import re
+from collections.abc import Iterable
 
 from fsa_jax.opinions import analyses
 from generation.judge import criteria
@@ -63,6 +64,18 @@ _LEAD = re.compile(
     \s*[:：]\s*\**\s*""",
     re.IGNORECASE | re.VERBOSE,
 )
+# A rewriting speaks as the reviewer does, and not of the review, nor to whoever asked for it.
+_ABOUT = re.compile(
+    r"""^\W*(?:the\ review(?:er)?|this\ reviewer)\b
+    | ^\W*this\ review\ (?:describes|expresses|highlights|mentions|praises|provides|shows)\b
+    | \byour\ (?:\w+\ )?review\b
+    | \b(?:the|this)\ (?:original|updated|edited|revised|rewritten)\ review\b
+    | \boriginal\ review:
+    | \bin\ this\ (?:example|revision|rewriting),?\ i\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# Longer ones are sentences about a target.
+_TARGET_WORDS = 12
 _QUOTED = re.compile(r"""["“]([^"“”]+)["”]""")
 
 # Services have many words for how an answer ended; these are parts of them, looked for in order.
@@ -89,6 +102,8 @@ RULES = {
     "empty": "no text",
     "refused": "the model declined",
     "prompt_echo": "the answer repeats the prompt or the review",
+    "demonstration": "the answer tells of the prompt's worked example, not of the review",
+    "about_review": "a rewriting that talks about the review, or to whoever asked for it",
     "wrong_language": "the answer is not English",
     "unparseable": "an ANL answer without one readable block of target and sentiment, or a judge's "
     "without the six scores",
@@ -96,7 +111,13 @@ RULES = {
 }
 
 
-def rejects(kind: str, review: str, response: str, finish_reason: str | None) -> str:
+def rejects(
+    kind: str,
+    review: str,
+    response: str,
+    finish_reason: str | None,
+    telltales: Iterable[str] = (),
+) -> str:
     """Names the first rule that an answer breaks.
 
     Args:
@@ -106,6 +127,8 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
         response: The answer as it came.
         finish_reason: As the backend said it, in any service's words; None counts as unknown, and
             passes.
+        telltales: Phrases of the prompt's demonstration as ``spelt``: an answer that has one which
+            its review shares no word with is about the demonstration.
 
     Returns:
         A name of ``RULES``, with details after a colon, or an empty string where the answer is
@@ -128,10 +151,39 @@ def rejects(kind: str, review: str, response: str, finish_reason: str | None) ->
         return "refused"
     if any(echo in text for echo in _ECHOES) or " ".join(text.split()) == " ".join(review.split()):
         return "prompt_echo"
-    if kind == "anl" and not any(block.target for block in analyses.blocks(text)):
+    if leaked := _leaked(review, text, telltales):
+        return f"demonstration: {leaked}"
+    if kind == "rw" and _ABOUT.search(training_text(kind, text)):
+        return "about_review"
+    if kind == "anl" and not any(
+        block.target and len(block.target.split()) <= _TARGET_WORDS
+        for block in analyses.blocks(text)
+    ):
         return "unparseable"
     if not is_english(text):
         return "wrong_language"
+    return ""
+
+
+def spelt(text: str) -> str:
+    """Returns the words of a text in lower case, with a blank around each."""
+    return f" {' '.join(_WORD.findall(text.lower().replace('’', chr(39))))} "
+
+
+def telling(phrase: str) -> list[str]:
+    """Returns the words of a phrase that are no function words."""
+    return [word for word in phrase.split() if word not in _ENGLISH]
+
+
+def _leaked(review: str, text: str, telltales: Iterable[str]) -> str:
+    """Returns a phrase that only the demonstration can have brought into an answer, if any."""
+    answer, own = spelt(text), spelt(review)
+    for phrase in telltales:
+        # One dumpling in the review is enough.
+        if phrase in answer and not any(
+            f" {word.removesuffix('s')}" in own for word in telling(phrase)
+        ):
+            return phrase.strip()
     return ""
 
 

@@ -201,12 +201,13 @@ def survey(options: Options, progress: Progress) -> str:
 
 def _judge_again(options: Options, book: ledger.Ledger, done: dict[bytes, str]) -> None:
     """Lets answers pass that the rules of an earlier version rejected: they are paid already."""
-    kinds = {prompt.name: prompt.kind for prompt in options.prompts}
+    prompts = {prompt.name: prompt for prompt in options.prompts}
     for row in ledger.filtered_rows(options.files.ledger, done):
-        if row.response is None or row.prompt not in kinds:
+        if row.response is None or row.prompt not in prompts:
             continue
-        response = quality.without_thinking(row.response)
-        if not quality.rejects(kinds[row.prompt], row.review, response, row.finish_reason):
+        prompt, response = prompts[row.prompt], quality.without_thinking(row.response)
+        telltales = prompt.betraying(row.domain)
+        if not quality.rejects(prompt.kind, row.review, response, row.finish_reason, telltales):
             book.append(dataclasses.replace(row, status=OK, reason="", response=response))
             done[bytes.fromhex(row.key)] = OK
 
@@ -231,7 +232,11 @@ def to_row(answer: base.Answer, spec: base.Spec) -> LedgerRow:
     status, reason = FAILED, answer.error or "no answer"
     if response is not None and not answer.error:
         reason = quality.rejects(
-            request.prompt.kind, request.review.text, response, answer.finish_reason
+            request.prompt.kind,
+            request.review.text,
+            response,
+            answer.finish_reason,
+            request.prompt.betraying(request.review.domain),
         )
         status = FILTERED if reason else OK
     return ledger.new_row(

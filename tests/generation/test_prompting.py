@@ -46,6 +46,21 @@ def test_demos_are_what_the_prompt_asks_for(domain):
     assert "I " in prompting.load("rw").demos[domain].split("Rewritten Review:")[1]
 
 
+@pytest.mark.parametrize("name", ["anl", "rw"])
+def test_a_demonstration_is_betrayed_by_its_telltales_and_by_words_running(name):
+    prompt = prompting.load(name)
+    found = prompt.betraying("restaurant")
+    assert found[:2] == (" dumplings ", " forty minutes ")
+    assert " simply wonderful and the tea was " in found
+    # Good analyses say such things, too; a good rewriting has words of its own.
+    assert (" i absolutely loved the dumplings they " in found) == (name == "rw")
+    assert not any("neither pleasure nor disappointment" in words for words in found)
+    assert prompt.betraying("laptop")[0] == " space bar "
+    # How an answer is checked is not what is asked.
+    assert dataclasses.replace(prompt, telltales={}).sha256 == prompt.sha256
+    assert dataclasses.replace(prompt, telltales={}).betraying("restaurant") == found[2:]
+
+
 def test_a_review_stays_data():
     (message,) = prompting.load("rw").messages(REVIEW)
     assert message["role"] == "user"
@@ -86,6 +101,12 @@ def test_own_file(tmp_path):
             "name: a\nversion: 1\nkind: rw\ntemplate: '{input review}'\ndemos: {hotel: 1}",
             "field 'demos' needs",
         ),
+        (
+            "name: a\nversion: 1\nkind: rw\ntemplate: '{input review}'\n"
+            "demos: {laptop: {review: A fan., answer: A loud fan., telltales: [hammer]}}",
+            "field 'telltales' of demo 'laptop' is ['hammer']; list words of its review or answer",
+        ),
+        ("name: a\nversion: 1\nkind: rw\ntemplate: x\ntelltales: {}", "unknown field 'telltales'"),
     ],
 )
 def test_bad_file(tmp_path, text, words):

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from fsa_jax.opinions.analyses import blocks
-from generation import quality
+from fsa_jax.opinions.corpus import DOMAINS
+from generation import prompting, quality
 
 BLOCK = (
     'Opinion Target 1: "food"\nAspect: "Food, Quality"\nSentiment: Positive\n'
@@ -83,12 +84,52 @@ BLOCK = (
         ("rw", "这家餐厅的食物非常好吃，服务也很周到，我会再来的。", "stop", "wrong_language"),
         ("anl", "The food is good and the reviewer is happy with it.", "stop", "unparseable"),
         ("anl", "Aspect: Food, Quality\nSentiment: Positive", "stop", "unparseable"),
+        (
+            "anl",
+            "Opinion Target: This aspect tells how the review talks of the food that was served "
+            "there.\nSentiment: Positive\nIt is about the food of the place.",
+            "stop",
+            "unparseable",
+        ),
         ("anl", BLOCK, "stop", ""),
+        ("rw", "The review praises the quality of the soup.", "stop", "about_review"),
+        ("rw", "Rewritten Review: This reviewer likes the soup.", "stop", "about_review"),
+        ("rw", "This review highlights the soup of the place.", "stop", "about_review"),
+        ("rw", "I am glad to help you with your review!", "stop", "about_review"),
+        ("rw", "In this example, I aimed to tell it in a candid manner.", "stop", "about_review"),
+        ("rw", "I loved it. The updated review keeps the feeling.", "stop", "about_review"),
+        # A reviewer may speak of the review that is being written.
+        ("rw", "It is with regret that I write this review of the place.", "stop", ""),
+        ("rw", "This review is for the bar of the place alone.", "stop", ""),
+        ("rw", "I hope that the owner will read the review and mend the door.", "stop", ""),
     ],
 )
 def test_rules(kind, response, finish, reason):
     assert quality.rejects(kind, "The food was good.", response, finish) == reason
     assert reason.split(":")[0] in {"", *quality.RULES}
+
+
+TELLTALES = (" dumplings ", " help desk ", " we did sit for forty ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "review", "response", "leaked"),
+    [
+        ("rw", "Good food.", "I loved the Dumplings, they were great.", "dumplings"),
+        ("rw", "Good laptop.", "I am so happy with the help-desk of it.", "help desk"),
+        ("rw", "Slow.", "I am sad: we did sit for forty hours.", "we did sit for forty"),
+        ("anl", "Good food.", BLOCK.replace("food", "dumplings"), "dumplings"),
+        # What the review has, the answer may have.
+        ("rw", "The dumplings were good.", "I loved the dumplings of this place.", ""),
+        ("rw", "One dumpling was raw.", "I did not like the dumplings of this place.", ""),
+        ("rw", "Good laptop.", "I like the desk help of it, and the helpful desk.", ""),
+        ("rw", "Nobody at the desk.", "I am sorry that the help desk was not there.", ""),
+    ],
+)
+def test_an_answer_about_the_demonstration_is_none(kind, review, response, leaked):
+    found = quality.rejects(kind, review, response, "stop", TELLTALES)
+    assert found == (f"demonstration: {leaked}" if leaked else "")
+    assert quality.rejects(kind, review, response, "stop") == ""
 
 
 def test_training_text_has_no_label_in_front():
@@ -142,17 +183,25 @@ def test_thinking_is_no_training_text(thought):
 def test_real_responses(real_data):
     """All 180 real analyses are read, with few levels that the rules cannot place."""
     with (real_data / "corpus/mixtral_400.json").open(encoding="utf-8-sig") as stream:
-        texts = [json.loads(line)["mixtral_response"] for line in stream]
+        rows = [json.loads(line) for line in stream]
+    texts = {row["mixtral_response"]: row["Text"] for row in rows}
     analyses = [text for text in texts if "Sentiment" in text and "Opinion Target" in text]
     assert len(analyses) == 180
     levels = collections.Counter(block.level for text in analyses for block in blocks(text))
     assert all(blocks(text) for text in analyses)
     assert levels[None] < 0.03 * levels.total()
     assert levels.total() > 3.5 * 180
-    reasons = collections.Counter(
-        quality.rejects("anl" if text in analyses else "rw", "", text, "stop") for text in texts
-    )
-    assert reasons[""] >= 396
+    prompts = {prompt.kind: prompt for prompt in prompting.load_all("anl,rw")}
+    reasons = collections.Counter()
+    for text, review in texts.items():
+        kind = "anl" if text in analyses else "rw"
+        for domain in DOMAINS:
+            telltales = prompts[kind].betraying(domain)
+            reasons[quality.rejects(kind, review, text, "stop", telltales).split(":")[0]] += 1
+    # One of them does talk about its review.
+    assert reasons["about_review"] == len(DOMAINS)
+    assert reasons["demonstration"] == 0
+    assert reasons[""] >= 2 * 395
 
 
 ENGLISH = """

@@ -12,8 +12,10 @@ import time
 
 import pytest
 
-from generation import foreground, ledger
+from generation import foreground, ledger, prompting, run
+from generation.records import Review
 from generation.run_folder import RunFolder
+from generation.teachers import base
 
 # A run in a process of its own, as `fsa generate` would start it.
 CHILD = """
@@ -122,6 +124,18 @@ def test_second_process_on_a_shard_refuses(serve, write_reviews, options, choice
     # The lock of a dead process holds nobody up.
     server.rescript({})
     assert foreground.generate(choice(server), task, quiet=True).statuses == {"ok": 100}
+
+
+@pytest.mark.parametrize(
+    ("domain", "leaked"), [("restaurant", "dumplings"), ("laptop", "help desk")]
+)
+def test_an_answer_about_the_demonstration_is_filtered(domain, leaked):
+    (prompt,) = prompting.load_all("rw")
+    review = Review("r", domain, 5.0, "All good.", "x")
+    request = base.Request("0" * 64, review, prompt, prompt.messages(review))
+    answer = base.Answer(request, "I loved the dumplings, and I hated the help desk.")
+    row = run.to_row(answer, base.Spec("parrot", "parrot", "parrot", "1", {}))
+    assert (row.status, row.reason) == ("filtered", f"demonstration: {leaked}")
 
 
 def test_answers_that_older_rules_rejected_are_not_asked_again(
