@@ -87,6 +87,7 @@ def add_task(
     read: Callable[[str], Rows],
     splits: Sequence[str] | Callable[[], Sequence[str]],
     kind: Kind | Callable[[], Kind],
+    prompt: Callable[[str, str], str] | None = None,
 ) -> None:
     """Registers a task that writes target texts and is scored by the scorer.
 
@@ -95,6 +96,8 @@ def add_task(
         read: Returns the examples of a split, as of ``example_row``.
         splits: The splits, or a function that says them at first use.
         kind: What the task asks for, or a function that says it at first use.
+        prompt: Writes a text's inputs; None where the text is the input. Its second argument is
+            empty.
     """
     seqio.TaskRegistry.add(
         name,
@@ -102,7 +105,7 @@ def add_task(
         preprocessors=preprocessors(),
         output_features=OUTPUT_FEATURES,
         postprocess_fn=make_postprocess(name, kind),
-        metric_fns=[OpinionF1(kind)],
+        metric_fns=[OpinionF1(kind, prompt)],
     )
 
 

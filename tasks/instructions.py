@@ -94,6 +94,10 @@ def _instructed_rows(split: str, read: Any, kind_name: str, domain: str) -> Rows
     ]
 
 
+def _prompt(sentence: str, given: str, kind_name: str, domain: str) -> str:
+    return instruction_input(sentence, kind_name, domain)
+
+
 def read_instructions(path: Path) -> Iterator[tuple[str, str]]:
     """Yields the (question, answer) pairs of a file of instructions.
 
@@ -178,5 +182,6 @@ def register() -> None:
             kind_name=data_set.kind.name,
             domain=data_set.domain,
         )
+        prompt = functools.partial(_prompt, kind_name=data_set.kind.name, domain=data_set.domain)
         task = f"instructabsa_{name}"
-        extraction.add_task(task, read, tuple(data_set.splits), data_set.kind)
+        extraction.add_task(task, read, tuple(data_set.splits), data_set.kind, prompt)

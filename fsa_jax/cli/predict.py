@@ -77,6 +77,8 @@ def predict(
             }
             answers = tables.Answers(output, made_of)
         predictor = _open(checkpoint, task, step, module, max_length, batch_size)
+        predictor.check([], [] if texts.given else None, sentences)
+        _tell_long(predictor, texts, sentences)
         _answer(predictor, texts, answers, sentences)
 
 
@@ -100,6 +102,27 @@ def _open(
     decoding = DecodingConfig(max_length=max_length, batch_size=batch_size)
     return open_predictor(
         checkpoint, task, step=step, module=module, decoding=decoding, calibrated=calibrated
+    )
+
+
+def _tell_long(predictor: "Predictor", texts: "Texts", sentences: bool) -> None:
+    """Says in one line which texts are longer than those that the student was trained on."""
+    from fsa_jax.student.predict import MOST_TOKENS
+
+    lengths = predictor.lengths((row[texts.column] for row in texts.rows()), sentences)
+    found = [(count, row) for row, count in enumerate(lengths, 1) if count > predictor.longest]
+    if not found:
+        return
+    rows = ", ".join(str(row) for _, row in found[:5]) + (", …" if len(found) > 5 else "")
+    most, row = max(found)
+    what = "hold sentences that are longer" if sentences else "are longer"
+    cut = f"; of more than {MOST_TOKENS:,} only the beginning is read" * (most > MOST_TOKENS)
+    advice = "" if sentences or texts.given else "; --sentences takes texts apart"
+    typer.echo(
+        f"note: {len(found):,} of {texts.count:,} texts {what} than the {predictor.longest:,} "
+        f"tokens that this student was trained on (rows {rows}; row {row} has {most:,}): answers "
+        f"to them may be poor{cut}{advice}",
+        err=True,
     )
 
 

@@ -2,9 +2,12 @@
 
 import dataclasses
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from fsa_jax.student.predict import Predictor
 
 _KEY = "FSA_API_KEY"
 
@@ -12,7 +15,10 @@ _KEY = "FSA_API_KEY"
 def serve(
     models: Annotated[
         list[str],
-        typer.Argument(help="Students: CHECKPOINT, NAME=CHECKPOINT or NAME=CHECKPOINT@TASK."),
+        typer.Argument(
+            help="Students: CHECKPOINT, NAME=CHECKPOINT or NAME=CHECKPOINT@TASK. One of a mixture "
+            "is served as NAME-FORM for each form of its answers."
+        ),
     ],
     host: Annotated[
         str, typer.Option(help="Address; 0.0.0.0 for all of this machine.")
@@ -45,15 +51,20 @@ def serve(
     except ImportError as error:
         raise ValueError(f"{error}: pip install 'fsa-jax[serve]'") from error
     from fsa_jax.decoding.search import DecodingConfig
-    from fsa_jax.student.opening import open_predictor
+    from fsa_jax.student.opening import open_predictors
 
     decoding = DecodingConfig(max_length=max_length, batch_size=batch_size)
-    predictors = {}
+    predictors: dict[str, Predictor] = {}
     for name, (checkpoint, task) in named.items():
-        predictors[name] = open_predictor(checkpoint, task, module=module, decoding=decoding)
-        if warm:
-            typer.echo(f"{name}: compiling", err=True)
-            warm_up(predictors[name], batch_size)
+        found = open_predictors(checkpoint, task, module=module, decoding=decoding)
+        for form, predictor in found.items():
+            own = name if len(found) == 1 else f"{name}-{form}"
+            if own in predictors:
+                raise ValueError(f"two models are named {own}: give one another name, as NAME=…")
+            predictors[own] = predictor
+    for name, predictor in predictors.items() if warm else ():
+        typer.echo(f"{name}: compiling", err=True)
+        warm_up(predictor, batch_size)
     limits = Limits(characters=most_characters, waiting=most_waiting, batch=batch_size)
     # What can never wait together is no matter of coming again.
     limits = dataclasses.replace(limits, texts=min(limits.texts, most_waiting))

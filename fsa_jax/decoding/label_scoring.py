@@ -18,12 +18,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from fsa_jax.decoding import shapes
 from fsa_jax.model import network, partitioning, seeds_axis
 
 _WIDTH_STEP = 16  # source widths and label rows are multiples: few shapes to compile
 _LABEL_STEP = 4
 _SHORTEST_OUTPUT = 8  # outputs grow by powers of two from here
 _POSITIONS = 2048  # whose logits are held at once when outputs are scored
+_ATTENTION = 1 << 22  # attention weights of the encoder, of a head, that are held at once then
 
 Words = Sequence[Sequence[int]]  # the label words of an example, as token ids
 
@@ -158,11 +160,17 @@ def score_tokens(
             by_length.setdefault(length, []).append(i)
     for length, members in sorted(by_length.items()):
         members.sort(key=lambda i: len(inputs[i]))
-        count = max(1, _POSITIONS // length) * (1 if mesh is None else mesh.shape["data"])
-        for start in range(0, len(members), count):
-            chosen = members[start : start + count]
+        while members:
+            count = max(1, _POSITIONS // length)
+            while count > 1 and count * len(inputs[members[:count][-1]]) ** 2 > _ATTENTION:
+                count //= 2
+            shards = 1 if mesh is None else mesh.shape["data"]
+            chosen, members = members[: count * shards], members[count * shards :]
+            # A few are not filled up to many: the sizes are powers of two, each is compiled once.
+            count = min(count, shapes.power_of_two(-(-len(chosen) // shards))) * shards
+            width = shapes.encoder_width(len(inputs[chosen[-1]]))
             words = [[outputs[i].tolist()] for i in chosen]
-            rows = _rows([inputs[i] for i in chosen], words, count, length)
+            rows = _rows([inputs[i] for i in chosen], words, count, length, width)
             found = np.asarray(_score_rows(params, rows, config, mesh))
             for i, row in zip(chosen, found, strict=False):
                 scores[i] = row[: len(outputs[i])]
@@ -170,10 +178,14 @@ def score_tokens(
 
 
 def _rows(
-    inputs: Sequence[np.ndarray], labels: Sequence[Words], batch_size: int, length: int = 0
+    inputs: Sequence[np.ndarray],
+    labels: Sequence[Words],
+    batch_size: int,
+    length: int = 0,
+    width: int = 0,
 ) -> tuple[np.ndarray, ...]:
     """Pads to sources (B, S) and decoder inputs, targets and segments (B, U)."""
-    width = _round_up(max(map(len, inputs)), _WIDTH_STEP)
+    width = width or _round_up(max(map(len, inputs)), _WIDTH_STEP)
     length = length or _round_up(max(sum(map(len, words)) for words in labels), _LABEL_STEP)
     sources = np.zeros((batch_size, width), np.int32)
     shifted, targets, segments = np.zeros((3, batch_size, length), np.int32)

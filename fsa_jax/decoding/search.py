@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 State = dict[str, Any]  # see ``initial_state``
 
@@ -34,6 +35,8 @@ class DecodingConfig:
         top_p: Sample among the fewest tokens that hold this probability together.
         seed: Of sampling; the draws depend on it, the example's number and the position alone.
         batch_size: Examples that are decoded, or scored, at once, on each data-parallel device.
+        first: The tokens that an output may begin with; none for any.
+        never_first: Tokens that it does not begin with.
     """
 
     max_length: int = 100
@@ -45,6 +48,8 @@ class DecodingConfig:
     top_p: float = 1.0
     seed: int = 0
     batch_size: int = 64
+    first: tuple[int, ...] = ()
+    never_first: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         rules = {
@@ -110,6 +115,7 @@ def step(
         The new state, and for each hypothesis the one that it continues (N, K), or None where
         hypotheses never change places.
     """
+    logits = _with_beginning(state, logits, decoding)
     if decoding.num_beams > 1:
         return _beam_step(state, logits, decoding)
     tokens = _choose(logits[:, 0], state, decoding)
@@ -124,6 +130,17 @@ def step(
         "positions": positions,
         "active": state["active"] & goes_on,
     }, None
+
+
+def _with_beginning(state: State, logits: jax.Array, decoding: DecodingConfig) -> jax.Array:
+    """The logits, where an output begins without the tokens that it may not begin with."""
+    if not (decoding.first or decoding.never_first):
+        return logits
+    is_banned = np.full(logits.shape[-1], bool(decoding.first))
+    is_banned[list(decoding.first)] = False
+    is_banned[list(decoding.never_first)] = True
+    begins = (state["positions"] == 0)[:, None, None]
+    return jnp.where(begins & is_banned, -jnp.inf, logits)
 
 
 def _choose(logits: jax.Array, state: State, decoding: DecodingConfig) -> jax.Array:

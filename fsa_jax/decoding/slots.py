@@ -32,12 +32,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from fsa_jax.decoding import search, slot_state
+from fsa_jax.decoding import search, shapes, slot_state
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.model import network, partitioning, seeds_axis
 
 _SHORTEST = 32  # least source width and cache length
-_NARROWEST = 16  # least width to encode at
 _REFILL = 8  # a slot in this many waits for company before new examples enter
 _MARGIN = 8  # steps that a shortened cache must last
 
@@ -139,7 +138,7 @@ class _Pool:
         # Laid out once for all steps.
         self.table = embedding(params) if seeds is None else jax.vmap(embedding)(params)
         slots = min(decoding.batch_size, self._per_shard(len(inputs))) * self.shards
-        self.width = _power_of_two(len(inputs[longest_first[0]]), _SHORTEST)
+        self.width = shapes.power_of_two(len(inputs[longest_first[0]]), _SHORTEST)
         self.length = min(_SHORTEST, decoding.new_tokens)
         self.state = slot_state.empty(
             self.params, slots=slots, width=self.width, length=self.length, **self.static
@@ -184,7 +183,7 @@ class _Pool:
             # Rows beyond the examples go to a slot that does not exist, that is, nowhere.
             places = np.full((len(entering), self.group), self.slots, np.int32)
             examples = np.zeros_like(places)
-            sources = np.zeros((*places.shape, _encoder_width(longest)), np.int32)
+            sources = np.zeros((*places.shape, shapes.encoder_width(longest)), np.int32)
             for student, own in enumerate(entering):
                 free = np.flatnonzero(self.examples[student] < 0)[: len(own)]
                 self.examples[student, free], self.positions[student, free] = own, 0
@@ -201,7 +200,7 @@ class _Pool:
         if not any(self.queues) and slots >= 4 * self.shards and busiest <= slots // 4:
             slots = max(slots // self.shards // 4, self._per_shard(busiest)) * self.shards
         waiting = [*self.examples[is_busy], *(queue[0] for queue in self.queues if queue)]
-        width = _power_of_two(max(len(self.inputs[i]) for i in waiting), _SHORTEST)
+        width = shapes.power_of_two(max(len(self.inputs[i]) for i in waiting), _SHORTEST)
         reach = int(self.positions[is_busy].max())
         length = self._cache_length(reach + 1)
         if length < self.length:
@@ -221,7 +220,7 @@ class _Pool:
         self.positions = np.take_along_axis(self.positions, keep, axis=1)
 
     def _per_shard(self, slots: int) -> int:
-        return _power_of_two(-(-slots // self.shards))
+        return shapes.power_of_two(-(-slots // self.shards))
 
     def _cache_length(self, needed: int) -> int:
         length = _SHORTEST
@@ -261,14 +260,3 @@ class _Pool:
         """An array as the device takes it: with students first if there are several."""
         sent: np.ndarray = array if self.seeds else array[0]
         return sent
-
-
-def _power_of_two(count: int, least: int = 1) -> int:
-    """The least power of two that is no less than ``count`` and ``least``."""
-    return max(least, 1 << max(0, count - 1).bit_length())
-
-
-def _encoder_width(length: int) -> int:
-    """The least of 16, 24, 32, 48, 64, 96, … that is no less than ``length``."""
-    power = _power_of_two(length, _NARROWEST)
-    return power * 3 // 4 if power > _NARROWEST and length <= power * 3 // 4 else power

@@ -18,6 +18,12 @@ from collections.abc import Iterable, Iterator
 
 PARTS = ("target", "aspect", "sentiment", "reasoning")
 LABELS = ("target", "aspect", "sentiment")
+# How an analysis begins, and one of which parts are dropped, by the names of the corpora's tasks.
+BEGINNINGS = {
+    "anl": "Opinion Target",
+    "anl_without_reasoning": "Opinion Target",
+    "anl_without_labels": "Reasoning",
+}
 LEVELS = ("very negative", "negative", "neutral", "positive", "very positive")
 
 _MARKS = r"[\s>*_#•\-\"'“”‘’`\[({,\\]*(?:\(?\d+[.)]\s*)?[\s*_\"'“`]*"

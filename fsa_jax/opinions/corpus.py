@@ -16,6 +16,7 @@ collection, in that order, whether it is in the train split, in validation, or h
 
 import functools
 import hashlib
+import re
 from pathlib import Path
 
 TEACHERS = ("llama2_7b", "mixtral_8x7b", "gpt35", "lexicon")
@@ -39,6 +40,9 @@ DRAW_FILE = "draw.txt"
 # The letters of a draw file.
 IN_TRAIN, IN_VALIDATION, NOWHERE = "t", "v", "."
 _HASHES = 2**64
+_TASK = re.compile(
+    rf"{NAME}_\w+?_(?P<prompt>anl(?:_without_[a-z]+)?|rw)_(?:{'|'.join(DOMAINS)})(?:_[0-9]+[km]?)?"
+)
 
 
 def corpus_name(teacher: str, prompt: str, domain: str) -> str:
@@ -55,6 +59,16 @@ def parts_of(name: str) -> tuple[str, str, str] | None:
     rest, _, domain = name.rpartition("_")
     teacher, _, prompt = rest.rpartition("_")
     return (teacher, prompt, domain) if teacher and domain in DOMAINS else None
+
+
+def prompt_of(task: str) -> str | None:
+    """Returns what teachers were asked for a task's texts, maybe with parts dropped; else None.
+
+    Args:
+        task: A registered name, such as ``understanding_gpt35_anl_laptop_500``.
+    """
+    match = _TASK.fullmatch(task)
+    return match["prompt"] if match else None
 
 
 def teachers_in(root: Path) -> set[str]:

@@ -93,7 +93,7 @@ def load(
     name = task or facts.get("mixture_or_task_name")
     if not name:
         raise ValueError(f"{checkpoint} does not tell its task: give --task")
-    provider = get_provider(name) if task else _own_task(checkpoint, name)
+    provider = get_provider(name) if task else own_task(checkpoint, name)
     config = (model or _told_config(checkpoint, facts)).without_dropout()
     boxed = jax.eval_shape(lambda: network.init_params(config, jax.random.key(0)))
     abstract = partitioning.abstract(boxed, partitioning.make_mesh(), partitioning.axis_rules())
@@ -122,8 +122,16 @@ def identity(checkpoint: str, step: int | None = None) -> list[tuple[str, int, f
     return [(name, int(stat.length), float(stat.mtime)) for name, stat in files]
 
 
-def _own_task(checkpoint: str, name: str) -> seqio.Task | seqio.Mixture:
-    """What a run was trained on; a gin file may have made it, for that run alone."""
+def own_task(checkpoint: str, name: str) -> seqio.Task | seqio.Mixture:
+    """Returns what a run was trained on.
+
+    Args:
+        checkpoint: The run, for the message.
+        name: What its manifest names; a gin file may have made it, for that run alone.
+
+    Raises:
+        ValueError: Nothing of that name is registered.
+    """
     try:
         return get_provider(name)
     except ValueError as error:

@@ -1,13 +1,14 @@
 """Opening a student for own text: what it has learnt is asked of its run, not of the user."""
 
+import dataclasses
 import importlib
 from collections.abc import Callable
 
 from fsa_jax.data.providers import get_provider
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.runtime.run_directory import Status, absolute, is_checkpoint, run_of
-from fsa_jax.student import calibration, load
-from fsa_jax.student.predict import Predictor, forms_of
+from fsa_jax.runtime.run_directory import RunDirectory, Status, absolute, is_checkpoint, run_of
+from fsa_jax.student import calibration, forms, load
+from fsa_jax.student.predict import Predictor
 
 
 def open_predictor(
@@ -33,16 +34,81 @@ def open_predictor(
 
     Raises:
         FileNotFoundError: There is no student.
-        ValueError: The run is not finished, or was not trained on such a task.
+        ValueError: The run is not finished, or was not trained on such a task, or was trained on
+            several of which one has to be chosen.
     """
+    student = _read(checkpoint, task, step, module, say, is_one=True)
+    return _predictor(student, run_of(checkpoint), decoding, calibrated, say)
+
+
+def open_predictors(
+    checkpoint: str,
+    task: str | None = None,
+    *,
+    module: str | None = None,
+    decoding: DecodingConfig | None = None,
+    say: Callable[[str], object] = load.to_stderr,
+) -> dict[str, Predictor]:
+    """Reads a student once, to be asked for everything that its mixture holds.
+
+    Args:
+        checkpoint: As in ``open_predictor``, and so are the others.
+        task: See there.
+        module: See there.
+        decoding: See there.
+        say: See there.
+
+    Returns:
+        A predictor for each form of answers, by the form's name (of forms of one name, by their
+        tasks).
+
+    Raises:
+        FileNotFoundError: See ``open_predictor``.
+        ValueError: See ``open_predictor``.
+    """
+    student = _read(checkpoint, task, None, module, say, is_one=False)
+    asked = forms.forms_of(student.task)
+    if alike := forms.asked_alike(asked):
+        say(f"note: {' and '.join(alike)} ask by the text alone: it cannot tell which is asked")
+    names = [form.name for form in asked.values()]
+    found = {}
+    for name, form in asked.items():
+        own = dataclasses.replace(student, task=get_provider(name)) if len(asked) > 1 else student
+        key = form.name if names.count(form.name) == 1 else name
+        found[key] = _predictor(own, run_of(checkpoint), decoding, True, say)
+    return found
+
+
+def _read(
+    checkpoint: str,
+    task: str | None,
+    step: int | None,
+    module: str | None,
+    say: Callable[[str], object],
+    is_one: bool,
+) -> load.Student:
+    """Reads a student; what it cannot be asked for is refused before its weights are read."""
     if module:
         importlib.import_module(module)
     run = run_of(checkpoint)
     if step is None and not is_checkpoint(absolute(checkpoint)):
         _check_finished(checkpoint, run.status())
+    trained_on = str(run.manifest().get("mixture_or_task_name", ""))
     if task:
-        _check_task(checkpoint, task, str(run.manifest().get("mixture_or_task_name", "")))
-    student = load.load(checkpoint, task, step=step, say=say)
+        _check_task(checkpoint, task, trained_on)
+    if is_one and (name := task or trained_on):
+        forms.only_form(get_provider(task) if task else load.own_task(checkpoint, name))
+    return load.load(checkpoint, task, step=step, say=say)
+
+
+def _predictor(
+    student: load.Student,
+    run: RunDirectory,
+    decoding: DecodingConfig | None,
+    calibrated: bool,
+    say: Callable[[str], object],
+) -> Predictor:
+    """A student that answers, with its run's calibration where it has one."""
     predictor = Predictor(student, decoding)
     if calibrated:
         found = calibration.read(run, predictor.form.name, student.step, say)
@@ -66,9 +132,9 @@ def _check_task(checkpoint: str, task: str, trained_on: str) -> None:
 
     Labels of given targets are scored, not written: every student can be asked for them (table 5).
     """
-    asked = [form for form in forms_of(get_provider(task)).values() if not form.labels]
+    asked = [form for form in forms.forms_of(get_provider(task)).values() if not form.labels]
     try:
-        known = forms_of(get_provider(trained_on)) if trained_on else {}
+        known = forms.forms_of(get_provider(trained_on)) if trained_on else {}
     except ValueError:  # made by a gin file, and not registered here
         return
     names = {form.name for form in known.values()}

@@ -1,20 +1,20 @@
 """A finished student answers own text: opinions with their places and confidence, or plain text.
 
-What is asked for is told by the student's task, through SeqIO alone. A metric of the task says what
-an answer holds (``kind``, a ``units.Kind``), and where the polarity of a given target or category
-is asked for, also what may be answered (``labels``) and how to ask (``prompt``). A task with other
-metrics has its own postprocessor read the answer; one without metrics, such as an analysis or a
-rewriting, answers in plain text.
+What is asked for is told by the student's task (``forms``).
 
 **Confidence.** The student writes an opinion token by token; the product of the probabilities that
 it gave to the opinion's own tokens, from the first field to the polarity, is its confidence. Given
 a target, it is the share of the label among all labels. Students are too sure of themselves, so a
 run that was calibrated (``student/calibration.py``) gives the share of such opinions that were
 right on its development split instead.
+
+**Long texts.** A student knows texts as long as those that it was trained on, and answers longer
+ones, though worse. Attention to a text takes memory by the square of its length: of a text with
+more than ``MOST_TOKENS`` the beginning alone is read, and the answer says so.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,57 +25,16 @@ from fsa_jax.decoding import label_scoring, slots
 from fsa_jax.decoding.search import DecodingConfig
 from fsa_jax.opinions import analyses
 from fsa_jax.opinions.spans import Span, canonical
-from fsa_jax.opinions.units import Kind, Unit, parse_places, settle_fields
+from fsa_jax.opinions.units import Unit, parse_places, settle_fields
+from fsa_jax.student.forms import only_form
 from fsa_jax.student.load import Student
 
 Answer = dict[str, Any]
+MOST_TOKENS = 1024
 _DIGITS = 4  # of a confidence
 _OFFSETS = ("start", "end", "opinion_start", "opinion_end")
-
-
-@dataclasses.dataclass(frozen=True)
-class Form:
-    """What a task's answers are.
-
-    Attributes:
-        kind: What an opinion holds; None where the answer is no list of opinions.
-        labels: What may be answered about a given target or category; empty where nothing is given.
-        prompt: Writes the question about a given target or category of a text.
-        reads: The task whose own postprocessor reads answers; None where nothing does.
-    """
-
-    kind: Kind | None = None
-    labels: tuple[str, ...] = ()
-    prompt: Callable[[str, str], str] | None = None
-    reads: seqio.Task | None = None
-
-    @property
-    def name(self) -> str:
-        """What people read: tsa, asa, quad, tsc, asc, text, or the name of a task."""
-        if self.kind is not None:
-            return self.kind.row_name
-        return "text" if self.reads is None else str(self.reads.name)
-
-
-def form_of(task: seqio.Task) -> Form:
-    """Tells what a task's answers are."""
-    metrics = [*task.predict_metric_fns, *task.score_metric_fns]
-    for metric in metrics:
-        if hasattr(metric, "prompt"):
-            return Form(metric.kind, tuple(metric.labels), metric.prompt)
-        if hasattr(metric, "kind"):
-            return Form(metric.kind)
-    return Form(reads=task if task.predict_metric_fns else None)
-
-
-def forms_of(provider: seqio.Task | seqio.Mixture) -> dict[str, Form]:
-    """The different forms of a task's or a mixture's answers, each with the first task of it."""
-    found: dict[str, Form] = {}
-    for task in seqio.get_subtasks(provider):
-        form = form_of(task)
-        if all(form != known for known in found.values()):
-            found[task.name] = form
-    return found
+# Inputs that are longer are answered in batches of an eighth, which take no more memory.
+_LONG, _LONG_SHARE = 256, 8
 
 
 class Predictor:
@@ -97,15 +56,18 @@ class Predictor:
         decoding: DecodingConfig | None = None,
         calibrate: Callable[[float], float] | None = None,
     ):
-        forms = forms_of(student.task)
-        if len(forms) > 1:
-            raise ValueError(
-                f"{student.task.name} asks for several things: choose one of its tasks, "
-                f"{' or '.join(forms)}, as --task"
-            )
-        self.student, self.decoding = student, decoding or DecodingConfig()
-        [self.form] = forms.values()
+        self.form = only_form(student.task)
+        self.student = student
+        self.decoding = dataclasses.replace(
+            decoding or DecodingConfig(),
+            first=self._first_of([self.form.begins]),
+            never_first=self._first_of(self.form.never_begins),
+        )
         self._calibrate = calibrate or (lambda confidence: confidence)
+
+    def _first_of(self, beginnings: Sequence[str]) -> tuple[int, ...]:
+        encode = self.student.vocabulary.encode
+        return tuple(sorted({int(encode(text)[0]) for text in beginnings if text}))
 
     def predict(self, texts: Any, given: Sequence[str] | None = None, split: bool = False) -> Any:
         """Answers texts, each for itself.
@@ -121,9 +83,9 @@ class Predictor:
             For each text, in order: ``opinions``, a list of units of the task's fields, with
             ``start`` and ``end`` where they stand in the text, ``polarity`` and ``confidence``; or
             ``parsed``, what the task's own postprocessor reads; or, of an analysis, ``analysis``.
-            Beside it ``raw``, what the student wrote (a list of texts where they are split). Blank
-            texts have an empty answer and are not asked about. Of a Series, a DataFrame with its
-            index.
+            Beside it ``raw``, what the student wrote (a list of texts where they are split), and
+            ``truncated`` where only the beginning was read. Blank texts have an empty answer and
+            are not asked about. Of a Series, a DataFrame with its index.
 
         Raises:
             ValueError: ``given`` is missing, superfluous, or of another length, or does not go
@@ -162,12 +124,43 @@ class Predictor:
         if given is not None and len(given) != len(texts):
             raise ValueError(f"{len(given)} targets or categories for {len(texts)} texts")
 
+    def lengths(self, texts: Iterable[str], split: bool = False) -> Iterator[int]:
+        """Yields for each text the tokens that the student has to read; of its longest sentence.
+
+        Texts that cannot be longer than the student saw, by their characters, count as empty.
+
+        Args:
+            texts: Texts without what is given with them.
+            split: As in ``predict``.
+        """
+        for text in texts:
+            spans = _sentences(text) if split else [(0, len(text))]
+            # A token has a character at least, and two are a text's blank before it and its end.
+            own = (text[a:b] for a, b in spans if b - a + 2 > self.longest)
+            yield max((len(self.student.vocabulary.encode(one)) + 1 for one in own), default=0)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest text that the student was trained on; where unknown, the most."""
+        told = self.student.facts.get("longest", {}).get("inputs", MOST_TOKENS)
+        return min(int(told), MOST_TOKENS)
+
     def _whole(self, texts: Sequence[str], given: Sequence[str]) -> list[Answer]:
         """Answers to texts, empty ones to blank texts."""
         asked = [i for i, text in enumerate(texts) if text.strip()]
-        pairs = [(texts[i], given[i]) for i in asked]
-        found = self._classify(pairs) if self.form.labels else self._write([t for t, _ in pairs])
-        answers = dict(zip(asked, found, strict=True))
+        read = {i: self._input(texts[i], given[i]) for i in asked}
+        answer = self._classify if self.form.labels else self._write
+        answers: dict[int, Answer] = {}
+        for is_long, size in ((False, 1), (True, _LONG_SHARE)):
+            own = [i for i in asked if (len(read[i][0]) > _LONG) == is_long]
+            pairs = [(texts[i], given[i]) for i in own]
+            size = max(1, self.decoding.batch_size // size)
+            decoding = dataclasses.replace(self.decoding, batch_size=size)
+            found = answer(pairs, [read[i][0] for i in own], decoding) if own else []
+            answers |= zip(own, found, strict=True)
+        for i in asked:
+            if read[i][1]:
+                answers[i]["truncated"] = True
         return [
             answers[i] if i in answers else self._read("", text, []) for i, text in enumerate(texts)
         ]
@@ -176,16 +169,31 @@ class Predictor:
         vocabulary = self.student.vocabulary
         return np.array([*vocabulary.encode(text), vocabulary.eos_id])
 
-    def _write(self, texts: Sequence[str]) -> list[Answer]:
+    def _input(self, text: str, given: str) -> tuple[np.ndarray, bool]:
+        """The tokens that the student reads, and whether a text's end was left out."""
+        tokens = self._tokens(self.form.question(text, given))
+        if len(tokens) <= MOST_TOKENS:
+            return tokens, False
+        vocabulary = self.student.vocabulary
+        own = vocabulary.encode(text)
+        room = MOST_TOKENS - (len(tokens) - len(own))
+        beginning = vocabulary.decode(own[: max(0, room)])
+        return self._tokens(self.form.question(beginning, given)), True
+
+    def _write(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        inputs: Sequence[np.ndarray],
+        decoding: DecodingConfig,
+    ) -> list[Answer]:
         """What the student writes about texts, read."""
         student = self.student
-        inputs = [self._tokens(text) for text in texts]
-        outputs = slots.generate(student.params, student.config, inputs, self.decoding)
+        outputs = slots.generate(student.params, student.config, inputs, decoding)
         chances: Sequence[np.ndarray] = [np.zeros(0)] * len(outputs)
         if self.form.kind is not None:
             chances = label_scoring.score_tokens(student.params, student.config, inputs, outputs)
         answers = []
-        for text, tokens, own in zip(texts, outputs, chances, strict=True):
+        for (text, _), tokens, own in zip(pairs, outputs, chances, strict=True):
             ids = [int(token) for token in tokens]
             raw = student.vocabulary.decode(ids)
             ends = self._ends(ids) if self.form.kind is not None else []
@@ -218,15 +226,19 @@ class Predictor:
     def _confidence(self, chance: float) -> dict[str, float]:
         return {"confidence": round(self._calibrate(chance), _DIGITS)}
 
-    def _classify(self, pairs: Sequence[tuple[str, str]]) -> list[Answer]:
+    def _classify(
+        self,
+        pairs: Sequence[tuple[str, str]],
+        inputs: Sequence[np.ndarray],
+        decoding: DecodingConfig,
+    ) -> list[Answer]:
         """The most probable label of each given target or category."""
         student, form = self.student, self.form
-        if form.prompt is None or form.kind is None:
-            raise ValueError(f"{form.name} does not say how to ask")
-        inputs = [self._tokens(form.prompt(text, given)) for text, given in pairs]
+        if form.kind is None:
+            raise ValueError(f"{form.name} does not say what is given")
         words = [self._tokens(label).tolist() for label in form.labels]
         scores = label_scoring.score_labels(
-            student.params, student.config, inputs, [words] * len(inputs), self.decoding.batch_size
+            student.params, student.config, inputs, [words] * len(inputs), decoding.batch_size
         )
         answers = []
         for (text, given), row in zip(pairs, scores, strict=True):
@@ -241,6 +253,8 @@ class Predictor:
     def _join(self, answers: Sequence[Answer], places: Sequence[Span]) -> Answer:
         """The answer to a text from those to its sentences."""
         joined: Answer = {"raw": [answer["raw"] for answer in answers]}
+        if any("truncated" in answer for answer in answers):
+            joined["truncated"] = True
         for name in ("opinions", "parsed", "analysis"):
             if any(name in answer for answer in answers) or (name == "opinions" and self.form.kind):
                 parts = zip(answers, places, strict=True)

@@ -340,6 +340,7 @@ def write_manifest(run: RunDirectory, config: RunConfig, batches: TrainBatches, 
                 "seed": config.seed,
                 "best_metric": config.evaluation.best_metric,
                 "data_fingerprint": batches.table.fingerprint,
+                "longest": {f: int(x.max()) for f, x in batches.table.lengths.items()},
             }
         )
 

@@ -260,10 +260,18 @@ class OpinionF1:
 
     Args:
         kind: What the task asks for, or a function that says it at first use.
+        prompt: Writes the question about somebody's own text; None where the text is the question.
+
+    Attributes:
+        prompt: See above; the second argument is for what is given with a text, here nothing.
     """
 
-    def __init__(self, kind: Kind | Callable[[], Kind]):
-        self._told = kind
+    def __init__(
+        self,
+        kind: Kind | Callable[[], Kind],
+        prompt: Callable[[str, str], str] | None = None,
+    ):
+        self._told, self.prompt = kind, prompt
 
     @property
     def kind(self) -> Kind:

@@ -206,12 +206,6 @@ def test_few_shapes_are_compiled(pair):
     assert slot_state.run._cache_size() == after
 
 
-def test_examples_are_encoded_at_about_their_own_length():
-    widths = [slots._encoder_width(length) for length in range(1, 1000)]
-    assert all(n <= width <= max(16, 1.5 * n) for n, width in enumerate(widths, start=1))
-    assert len(set(widths)) == 13
-
-
 def test_dropout_of_the_config_is_ignored(pair):
     _, params, config = pair
     inputs = sentences(4)

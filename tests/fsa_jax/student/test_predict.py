@@ -10,7 +10,6 @@ import seqio
 import tasks  # noqa: F401 - registers them
 from fsa_jax.decoding import label_scoring, slots
 from fsa_jax.decoding.search import DecodingConfig
-from fsa_jax.opinions.units import ASA, TSA
 from fsa_jax.student import predict
 from fsa_jax.student.predict import Predictor
 
@@ -126,23 +125,88 @@ def test_blank_texts_have_no_sentences(student):
 
 def test_an_analysis_is_read_and_a_rewriting_is_not(student):
     analysis = "Opinion Target 1: soup\nAspect: food\nSentiment: positive\nReasoning: great"
-    writer = asked(student, "distill_lexicon_anl_rw")
-    [first, second] = Said(writer, analysis, "The soup is great.").predict(["a", "b"])
-    assert first["analysis"] == [
+    [answer] = Said(asked(student, "distill_lexicon_anl"), analysis).predict(["a"])
+    assert answer["analysis"] == [
         {"target": "soup", "aspect": "food", "sentiment": "positive", "reasoning": "great"}
     ]
-    assert second == {"raw": "The soup is great."}
+    rewriting = "The soup is great."
+    [answer] = Said(asked(student, "distill_lexicon_rw"), rewriting).predict(["a"])
+    assert answer == {"raw": rewriting}
 
 
-def test_what_a_task_asks_for_is_told_by_its_metric(student):
-    def form(task):
-        [found] = predict.forms_of(seqio.get_mixture_or_task(task)).values()
-        return found
+def test_analyses_begin_as_such_and_rewritings_do_not(student):
+    encode = student.vocabulary.encode
+    first = encode("Opinion Target")[0]
+    texts = [f"The soup was cold {n} ." for n in range(8)]
+    begins = {}
+    for task in ("distill_lexicon_anl", "distill_lexicon_rw"):
+        predictor = Predictor(asked(student, task), DECODING)
+        inputs = [np.array([*encode(text), 1]) for text in texts]
+        outputs = slots.generate(student.params, student.config, inputs, predictor.decoding)
+        begins[task] = {int(tokens[0]) if len(tokens) else None for tokens in outputs}
+    assert begins["distill_lexicon_anl"] == {first}
+    assert first not in begins["distill_lexicon_rw"]
 
-    assert form("tsa_rest14").kind == TSA
-    assert form("asa_laptop16").kind.name == ASA.name
-    assert form("distill_lexicon_anl_rw").name == "text"
-    assert form("asc_rest16").labels == ("negative", "neutral", "positive")
+
+@pytest.mark.parametrize(
+    "task", ["tsa_rest14", "instructabsa_tsa_rest14", "tsc_rest14", "tsc_rest14_t5"]
+)
+def test_own_text_is_asked_about_as_the_task_asks(student, data_dir, task, benchmark_writer):
+    keys = ("from", "to", "target", "category", "polarity")
+    aspect = dict(zip(keys, ("4", "8", "wine", "DRINKS#QUALITY", "positive"), strict=True))
+    item = {"ID": "1", "sentence": "The wine list is great !", "aspects": [aspect]}
+    benchmark_writer(data_dir, "atsa/rest14", dev=[item])
+    dataset = seqio.get_mixture_or_task(task).get_dataset(None, "validation", shuffle=False)
+    example = next(dataset.as_numpy_iterator())
+    predictor = Predictor(asked(student, task), DECODING)
+    given = "wine" if predictor.form.labels else ""
+    tokens, is_cut = predictor._input(example["text"].decode(), given)
+    assert not is_cut
+    assert tokens.tolist() == example["inputs"].tolist()
+
+
+def test_of_an_endless_text_the_beginning_is_read(student, monkeypatch):
+    monkeypatch.setattr(predict, "MOST_TOKENS", 48)
+    texts = ["The soup was cold . " * 20, "Nice waiter .", "The soup was cold . " * 20 + "!"]
+    predictor = Predictor(student, DECODING)
+    answers = predictor.predict(texts)
+    assert [answer.get("truncated", False) for answer in answers] == [True, False, True]
+    assert answers[0] == answers[2]
+    judged = Predictor(asked(student, "tsc_rest14"), DECODING)
+    tokens, is_cut = judged._input(texts[0], "soup")
+    assert is_cut
+    assert len(tokens) <= 52  # what is cut is the text, not the question behind it
+    assert student.vocabulary.decode(tokens.tolist()).endswith("Opinion target: soup\nLabel:")
+
+
+def test_long_texts_are_answered_as_short_ones_are_in_smaller_batches(student, monkeypatch):
+    texts = ["The soup was cold .", "Nice waiter and a fine list of wines .", "Good !"]
+    expected = Predictor(student, DECODING).predict(texts)
+    sizes = []
+    generate = slots.generate
+
+    def spy(params, config, inputs, decoding):
+        sizes.append((len(inputs), decoding.batch_size))
+        return generate(params, config, inputs, decoding)
+
+    monkeypatch.setattr(slots, "generate", spy)
+    monkeypatch.setattr(predict, "_LONG", 15)
+    assert (
+        Predictor(student, dataclasses.replace(DECODING, batch_size=16)).predict(texts) == expected
+    )
+    assert sorted(size for _, size in sizes) == [2, 16]
+
+
+def test_lengths_are_told_of_what_may_be_longer_than_the_student_saw(student):
+    known = dataclasses.replace(student, facts={"longest": {"inputs": 20}})
+    predictor = Predictor(known, DECODING)
+    long = "The soup was cold . " * 3
+    whole = len(student.vocabulary.encode(long)) + 1
+    one = len(student.vocabulary.encode("The soup was cold .")) + 1
+    assert list(predictor.lengths(["Good .", long])) == [0, whole]
+    assert predictor.longest == 20
+    assert next(predictor.lengths([long], split=True)) in (0, one)
+    assert Predictor(student, DECODING).longest == predict.MOST_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -166,12 +230,3 @@ def test_a_text_with_a_given_target_is_not_taken_apart(student):
 def test_what_is_no_text_is_refused(student):
     with pytest.raises(ValueError, match="text 1 is None, no text"):
         Predictor(student, DECODING).predict(["one", None])
-
-
-def test_a_mixture_of_several_forms_asks_which(student):
-    seqio.MixtureRegistry.add("tsa_and_asa", ["tsa_rest14", "asa_rest16"], default_rate=1.0)
-    try:
-        with pytest.raises(ValueError, match="choose one of its tasks, asa_rest16 or tsa_rest14"):
-            Predictor(asked(student, "tsa_and_asa"))
-    finally:
-        seqio.MixtureRegistry.remove("tsa_and_asa")
