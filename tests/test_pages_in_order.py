@@ -31,7 +31,7 @@ ELSEWHERE = {
     "fsa generate --teacher qwen": "needs GPUs",
     "fsa generate --teacher local": "tests/generation/teachers",
     "fsa evaluate": "tests/generation/evaluation",
-    "fsa score llms/": "tests/generation/evaluation",
+    "fsa score experiments/predictions/": "tests/generation/evaluation",
     "fsa serve": "below",
     "fsa corpus import": "tests/generation/corpus/test_released.py",
     "fsa experiment": "tests/fsa_jax/experiments",
