@@ -32,6 +32,7 @@ ELSEWHERE = {
     "fsa generate --teacher local": "tests/generation/teachers",
     "fsa evaluate": "tests/generation/evaluation",
     "fsa score experiments/predictions/": "tests/generation/evaluation",
+    "fsa judge": "tests/generation/commands/test_llm_judging.py",
     "fsa serve": "below",
     "fsa corpus import": "tests/generation/corpus/test_released.py",
     "fsa experiment": "tests/fsa_jax/experiments",
