@@ -156,7 +156,8 @@ class CorpusSource(seqio.TfdsDataSource):
         parts = self.tfds_dataset.files(split)
         dataset = tf.data.Dataset.from_tensor_slices(
             {
-                "file": [os.fspath(part.filename) for part in parts],
+                # Typed, since an empty split has no file that would tell.
+                "file": tf.constant([os.fspath(part.filename) for part in parts], tf.string),
                 "skip": np.array([part.skip for part in parts], np.int64),
                 "take": np.array([part.take for part in parts], np.int64),
             }

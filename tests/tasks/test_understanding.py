@@ -92,6 +92,18 @@ def test_texts_come_in_the_order_of_tfds(data_dir, corpus_writer, split, reviews
     assert sorted(example["inputs"] for example in shuffled) == sorted(expected)
 
 
+def test_a_split_without_examples_is_empty(data_dir, corpus_writer):
+    """A corpus so small that all of it is held out has one."""
+    splits = {"train": [], "validation": [("r", "wine", "great")]}
+    corpus_writer(data_dir, "lexicon", "anl", "laptop", splits)
+    source = understanding.CorpusSource("lexicon_anl_laptop", None)
+    found = {split: list(source.get_dataset(split, shuffle=False)) for split in splits}
+    assert {split: len(examples) for split, examples in found.items()} == {
+        "train": 0,
+        "validation": 1,
+    }
+
+
 def test_another_part_of_a_corpus_or_a_changed_one_has_another_fingerprint(data_dir, corpus_writer):
     rows = [(f"r{i}", f"wine {i}", "great") for i in range(20)]
     folder = corpus_writer(
