@@ -71,6 +71,8 @@ def read_prompt_logprobs(choice: dict[str, Any], counts: dict[str, Any]) -> _Tok
 def read_echo(choice: dict[str, Any], counts: dict[str, Any]) -> _Tokens:
     """Reads the log-probabilities of an echoed prompt, without those of what was written behind it.
 
+    A token that the service begins prompts with may be counted and not echoed.
+
     Raises:
         BrokenAnswerError: There are none, or the prompt is not among them.
     """
@@ -79,11 +81,12 @@ def read_echo(choice: dict[str, Any], counts: dict[str, Any]) -> _Tokens:
     prompt = counts.get("prompt_tokens", len(tokens) - written)
     if len(tokens) <= written:
         raise BrokenAnswerError("the prompt is not echoed")
-    if prompt + written != len(tokens):
+    is_whole = "".join(map(str, tokens)) == choice.get("text")
+    if prompt + written - len(tokens) not in ((0, 1) if is_whole else (0,)):
         raise BrokenAnswerError(
             f"{len(tokens)} log-probabilities for {prompt} tokens of the prompt and {written} more"
         )
-    return tokens[:prompt], values[:prompt]
+    return tokens[:-written], values[:-written]
 
 
 def _written(choice: dict[str, Any]) -> _Tokens:

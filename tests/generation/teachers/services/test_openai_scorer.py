@@ -117,3 +117,20 @@ def test_an_echo_whose_numbers_do_not_add_up_is_none():
     assert read(choice, {}) == (["a", "b"], [None, -1.0])
     with pytest.raises(BrokenAnswerError, match="3 log-probabilities for 3 tokens of the prompt"):
         read(choice, {"prompt_tokens": 3, "completion_tokens": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read"),
+    [("Label: good.", True), ("Label: good. And", False)],
+)
+def test_a_token_that_begins_prompts_may_be_counted_and_not_echoed(text, is_read):
+    """llama-cpp-python leaves it out; where a token at the end is missing, nothing is in place."""
+    counts = {"prompt_tokens": 4, "completion_tokens": 1}
+    logprobs = {"tokens": ["Label", ":", " good", "."], "token_logprobs": [None, -1.0, -2.0, -3.0]}
+    choice = {"text": text, "logprobs": logprobs}
+    if is_read:
+        tokens, values = openai_scorer.read_echo(choice, counts)
+        assert (tokens, values) == (["Label", ":", " good"], [None, -1.0, -2.0])
+    else:
+        with pytest.raises(BrokenAnswerError, match="4 log-probabilities for 4 tokens"):
+            openai_scorer.read_echo(choice, counts)
