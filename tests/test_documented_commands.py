@@ -18,7 +18,7 @@ from fsa_jax.cli import gin_config
 from fsa_jax.cli.main import fsa, t5x
 
 USAGE_ERROR = typer.BadParameter.__bases__[0]  # typer brings a click of its own
-PLAIN = {"mkdir", "cat", "export", "cd"}
+PLAIN = {"cat", "cd", "curl", "export", "head", "kill", "mkdir", "printf", "tail"}
 
 
 # CONTRIBUTING's commands are about files that it shows: test_docs.py runs them.

@@ -37,13 +37,12 @@ def row(name: str) -> str:
     stages = [line.split("│")[1:-1] for line in result.output.splitlines() if line.count("│") == 9]
     memory = max((float(cells[-2]) for cells in stages if cells[-2].strip()), default=0.0)
     total, hours = _TOTAL.findall(result.output)[0]
-    command = f"`fsa experiment run {name}`"
-    return f"| {command} | {len(stages)} | {float(total):.1f} | {hours} | {memory:.0f} |"
+    return f"| `{name}` | {len(stages)} | {float(total):.1f} | {hours} | {memory:.0f} |"
 
 
 def table() -> str:
     """Returns the whole table."""
-    head = f"| command | stages | EFLOP | hours on one {HARDWARE} | GiB at most |"
+    head = f"| name | stages | EFLOP | hours on one {HARDWARE} | GiB at most |"
     rows = [row(name) for name in names()]
     return "\n".join([head, "| --- | ---: | ---: | ---: | ---: |", *rows]) + "\n"
 

@@ -18,7 +18,12 @@ def how_to():
     """The pages of the navigation's "How to", in its order."""
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
     (listed,) = [entry["How to"] for entry in navigation if "How to" in entry]
-    return [DOCS / page for page in listed if (DOCS / page).is_file()]
+    paths = [
+        page
+        for entry in listed
+        for page in (entry.values() if isinstance(entry, dict) else [entry])
+    ]
+    return [DOCS / page for page in paths if (DOCS / page).is_file()]
 
 
 def blocks(text, language):

@@ -1,6 +1,7 @@
 """The reference of the commands is made of their own help."""
 
 import pytest
+from documents import DOCS
 
 from fsa_jax.cli.main import _COMMANDS
 from scripts.documentation import commands
@@ -14,6 +15,11 @@ def pages():
 def test_each_command_has_its_page(pages):
     names = {uri.removeprefix("reference/commands/").removesuffix(".md") for uri in pages}
     assert names == {"t5x", *_COMMANDS}
+
+
+def test_the_introduction_names_each_command():
+    text = (DOCS / "reference" / "commands" / "index.md").read_text("utf-8")
+    assert [name for name in _COMMANDS if f"`fsa {name} --help`" not in text] == []
 
 
 def test_a_page_tells_arguments_options_and_defaults(pages):
