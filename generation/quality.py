@@ -71,6 +71,7 @@ _ABOUT = re.compile(
     | \byour\ (?:\w+\ )?review\b
     | \b(?:the|this)\ (?:original|updated|edited|revised|rewritten)\ review\b
     | \boriginal\ review:
+    | ^\W*you(?:['’]re|\ are)\ an\ ai\b
     | \bin\ this\ (?:example|revision|rewriting),?\ i\b""",
     re.IGNORECASE | re.VERBOSE,
 )

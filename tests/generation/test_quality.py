@@ -95,6 +95,7 @@ BLOCK = (
         ("rw", "The review praises the quality of the soup.", "stop", "about_review"),
         ("rw", "Rewritten Review: This reviewer likes the soup.", "stop", "about_review"),
         ("rw", "This review highlights the soup of the place.", "stop", "about_review"),
+        ("rw", "You’re an AI assistant for text re-writing.", "stop", "about_review"),
         ("rw", "I am glad to help you with your review!", "stop", "about_review"),
         ("rw", "In this example, I aimed to tell it in a candid manner.", "stop", "about_review"),
         ("rw", "I loved it. The updated review keeps the feeling.", "stop", "about_review"),
