@@ -26,6 +26,8 @@ ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    # Nothing is compiled: that would take longer than all the tests.
+    "TORCHDYNAMO_DISABLE": "1",
 }
 
 
