@@ -76,6 +76,8 @@ def llama(tmp_path_factory):
         bos_token_id=1,
         eos_token_id=2,
         tie_word_embeddings=True,
+        # Wide enough that the sentence decides which label is probable, not its length alone.
+        initializer_range=0.3,
     )
     transformers.LlamaForCausalLM(config).save_pretrained(folder)
     return folder
