@@ -3,8 +3,8 @@
 Few services tell them, and those in two ways: vLLM's ``prompt_logprobs``, or completions with
 ``echo`` and ``logprobs`` (OpenAI's own of old). Which one it is, is found out before the first
 question; a service that does neither is refused there. So is one that tells others than those it
-writes by: llama-cpp-python 0.3 gives each token of an echo the probability that it has behind
-itself.
+writes by: llama-cpp-python 0.3, where prompts have no token to begin with, gives each token of an
+echo the probability that it has behind itself.
 """
 
 import asyncio
@@ -86,7 +86,8 @@ def read_echo(choice: dict[str, Any], counts: dict[str, Any]) -> _Tokens:
         raise BrokenAnswerError(
             f"{len(tokens)} log-probabilities for {prompt} tokens of the prompt and {written} more"
         )
-    return tokens[:-written], values[:-written]
+    end = len(tokens) - written
+    return tokens[:end], values[:end]
 
 
 def _written(choice: dict[str, Any]) -> _Tokens:

@@ -115,6 +115,9 @@ def test_an_echo_whose_numbers_do_not_add_up_is_none():
     read = openai_scorer.read_echo
     assert read(choice, {"prompt_tokens": 2, "completion_tokens": 1}) == (["a", "b"], [None, -1.0])
     assert read(choice, {}) == (["a", "b"], [None, -1.0])
+    # Nothing was written, for the answer was at its end.
+    whole = read(choice, {"prompt_tokens": 3, "completion_tokens": 0})
+    assert whole == (["a", "b", "c"], [None, -1.0, -2.0])
     with pytest.raises(BrokenAnswerError, match="3 log-probabilities for 3 tokens of the prompt"):
         read(choice, {"prompt_tokens": 3, "completion_tokens": 1})
 
