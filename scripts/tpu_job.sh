@@ -9,8 +9,12 @@
 #
 # --data is copied to every host, as FSA_DATA_DIR; --cache holds compiled programs between starts.
 # --runtime is the TPU's software; --keep leaves the slice there at the end; --attempts says how many
-# slices to ask for at most. The commit that is checked out is what runs. TPU_JOB_POLL is the time
-# between two looks at the slice, in seconds (30).
+# slices to ask for at most. --dry_run prints what would be asked of gcloud, and asks nothing. The
+# commit that is checked out is what runs. TPU_JOB_POLL is the time between two looks at the slice,
+# in seconds (30).
+#
+# One script at a time looks after a slice: it holds the lease of the name, a file below
+# ${XDG_STATE_HOME:-~/.local/state}/fsa_jax/tpu that its end gives back, whatever brings it.
 #
 # A slice that is there is deleted after `t5x` has finished (exit code 0), and else never. Only
 # NOT_FOUND means that there is none: any other failing answer is asked for again. Whatever else
@@ -24,6 +28,7 @@ set -m # gcloud gets process groups of its own: a signal to this script ends ssh
 
 again=$(printf '%q ' "$0" "$@")
 name='' zone='' type='' data='' cache='' runtime=tpu-ubuntu2204-base spot='' keep='' attempts=10
+dry_run=''
 poll=${TPU_JOB_POLL:-30}
 fail() { echo "error: $*" >&2; exit 2; }
 while [ $# -gt 0 ]; do
@@ -34,6 +39,7 @@ while [ $# -gt 0 ]; do
       shift 2 ;;
     --spot) spot=--spot; shift ;;
     --keep) keep=yes; shift ;;
+    --dry_run) dry_run=yes; shift ;;
     --) shift; break ;;
     *) fail "unknown argument $1; see the head of $0" ;;
   esac
@@ -45,10 +51,21 @@ case "$*" in
   *MODEL_DIR=gs://*) ;;
   *) fail "give --gin.MODEL_DIR=gs://…: what a TPU host writes to its own disk is lost with it" ;;
 esac
-command -v gcloud > /dev/null || fail "gcloud is not installed"
+[ -n "$dry_run" ] || command -v gcloud > /dev/null || fail "gcloud is not installed"
 left_out=$(git -C "$(dirname "$0")/.." status --short 2> /dev/null || true)
 [ -z "$left_out" ] || echo "warning: what runs is the commit, without these changes:
 $left_out" >&2
+
+# ---- the lease ---------------------------------------------------------------------------------
+
+if [ -z "$dry_run" ]; then
+  command -v flock > /dev/null || fail "flock is not installed (macOS: brew install flock)"
+  lease="${XDG_STATE_HOME:-$HOME/.local/state}/fsa_jax/tpu/$zone-$name.lease"
+  mkdir -p "$(dirname "$lease")"
+  exec 9>> "$lease"
+  flock -n 9 || fail "another script looks after $name in $zone: process $(tail -n 1 "$lease")"
+  echo "$$ on $(hostname) since $(date -Is)" > "$lease"
+fi
 
 # ---- the end, whatever brings it ----------------------------------------------------------------
 
@@ -82,7 +99,7 @@ give_up() { echo "error: $*" >&2; exit 1; }
 # A trap waits for the command in the foreground to end, which may take days; `wait` does not.
 interruptible() {
   local code=0
-  "$@" < /dev/null &
+  "$@" < /dev/null 9>&- & # the lease is this script's, and not of what outlives it
   child=$!
   wait "$child" || code=$?
   child=''
@@ -96,17 +113,18 @@ pause() {
 tpus() { gcloud compute tpus "$@" --zone "$zone" --quiet; }
 on_all_hosts() { interruptible tpus tpu-vm ssh "$name" --worker all --command "$1"; }
 noting() { "$@" > "$scratch/answer" 2> "$scratch/complaint"; } # inside, for a trap writes to ours
-queue() { interruptible noting tpus queued-resources "$@"; }
+queue() { interruptible noting tpus "$@"; }
 complains_of() { grep -Eq "^ERROR: (\([^)]*\) )?($1)" "$scratch/complaint"; }
 complaint() { grep -m 1 ERROR "$scratch/complaint" || echo "no reason given"; }
 
 patience='2 4 8 16 30 30 30 30 30 30' # seconds between tries at an answer; then it is given up
 
+question=(queued-resources describe "$name" --format 'value(state.state)')
 # Sets `state` to the service's word for the slice, and to GONE only where it says NOT_FOUND.
 look() {
   local seconds
   for seconds in $patience ''; do
-    if queue describe "$name" --format 'value(state.state)'; then
+    if queue "${question[@]}"; then
       read -r state < "$scratch/answer" || state=''
       case $state in '' | STATE_UNSPECIFIED) ;; *) held=yes; return ;; esac
     elif complains_of NOT_FOUND; then
@@ -122,13 +140,16 @@ look() {
 
 # ---- the slice ----------------------------------------------------------------------------------
 
+request=(queued-resources create "$name" --node-id "$name" --accelerator-type "$type"
+  --runtime-version "$runtime")
+[ -z "$spot" ] || request+=("$spot")
+removal=(queued-resources delete "$name" --force)
 asked=0
 ask_for_slice() {
   [ "$asked" -lt "$attempts" ] || give_up "$attempts slices were not enough"
   echo "slice $((asked + 1)) of at most $attempts: $type as $name in $zone"
   held=yes # from here on, even if the answer is lost
-  if queue create "$name" --node-id "$name" --accelerator-type "$type" \
-    --runtime-version "$runtime" $spot; then
+  if queue "${request[@]}"; then
     asked=$((asked + 1))
   elif ! complains_of ALREADY_EXISTS; then
     echo "asking failed: $(complaint)" >&2
@@ -150,7 +171,7 @@ get_slice() {
         ask_for_slice || pause $((5 * tries)) ;;
       SUSPENDED | FAILED)
         [ "$tries" -le 10 ] || give_up "what is left of $name can't be deleted: $(complaint)"
-        queue delete "$name" --force || true
+        queue "${removal[@]}" || true
         pause $((5 * tries)) ;;
       SUSPENDING | DELETING)
         [ "$tries" -le 120 ] || give_up "$name has been $state for $tries looks"
@@ -178,7 +199,7 @@ remove() {
   local seconds
   state=''
   for seconds in $patience ''; do
-    [ "$state" = DELETING ] || queue delete "$name" --force || true
+    [ "$state" = DELETING ] || queue "${removal[@]}" || true
     look
     [ "$state" != GONE ] || return 0
     [ -z "$seconds" ] || pause "$seconds"
@@ -213,6 +234,19 @@ run() {
     exec env FSA_DATA_DIR=\$HOME/fsa_data ${cache:+JAX_COMPILATION_CACHE_DIR=$cache} \
       .venv/bin/t5x $(printf '%q ' "$@")"
 }
+
+if [ -n "$dry_run" ]; then
+  # shellcheck disable=SC2329 # `tpus` calls it
+  gcloud() { printf 'gcloud'; printf ' %q' "$@"; echo; }
+  step() { echo "# $1"; shift; "$@"; }
+  held='' finished=yes
+  step "ask for a slice, $attempts at most, each time that none is left" tpus "${request[@]}"
+  step "look how it is, until it is ACTIVE; again after each end of a command" tpus "${question[@]}"
+  step "install the commit on all hosts" install
+  step "run" run "$@"
+  [ -n "$keep" ] || step "delete the slice once t5x has finished" tpus "${removal[@]}"
+  exit 0
+fi
 
 bad_installs=0 lost_connections=0
 while get_slice; do

@@ -241,6 +241,7 @@ def play(tmp_path):
                     "PATH": f"{commands}:{os.environ['PATH']}",
                     "GCLOUD_PORT": str(cloud.server_address[1]),
                     "TPU_JOB_POLL": "0",
+                    "XDG_STATE_HOME": os.environ.get("XDG_STATE_HOME", str(tmp_path / "state")),
                 },
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

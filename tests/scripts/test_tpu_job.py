@@ -1,6 +1,7 @@
 """The Cloud TPU job, against a scripted gcloud that plays preemption and bad answers."""
 
 import dataclasses
+import fcntl
 import os
 import pathlib
 import random
@@ -259,9 +260,14 @@ HOW_RUNS_END = [
 ]  # fmt: skip
 
 
-def test_random_schedules_leave_and_delete_no_slice_wrongly(tpu_job):
+@pytest.mark.parametrize(
+    "seeds",
+    [range(51), pytest.param(range(51, 252), marks=pytest.mark.slow)],
+    ids=["51", "201 more"],
+)
+def test_random_schedules_leave_and_delete_no_slice_wrongly(tpu_job, seeds):
     codes = []
-    for seed in range(51):
+    for seed in seeds:
         draw = random.Random(seed)
         settings = {
             "seed": seed,
@@ -282,6 +288,35 @@ def test_random_schedules_leave_and_delete_no_slice_wrongly(tpu_job):
     # The schedules are worth something: all ends were seen, and often.
     assert min(codes.count(0), codes.count(3)) >= 10
     assert codes.count(1) >= 3
+
+
+def test_a_dry_run_prints_each_command_and_asks_nothing(play, tpu_job):
+    done = tpu_job(*JOB, "--spot", "--dry_run", *COMMAND)
+    assert (done.code, "slice" in done.stderr) == (0, False)  # it may warn of what is not committed
+    assert not done.service.calls
+    pasted = Ended(*play(["bash", "-c", done.stdout], state=None)).service.calls
+    real = tpu_job(*JOB, "--spot", *COMMAND).service.calls
+    assert [words[3] for words in pasted] == ["create", "describe", "scp", "ssh", "ssh", "delete"]
+    for words in pasted:
+        assert words in real or words[3] == "scp"  # of a file with a name of its own each time
+    assert "delete" not in tpu_job(*JOB, "--keep", "--dry_run", *COMMAND).stdout
+
+
+def test_two_jobs_never_look_after_one_slice(play, tpu_job, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    stopped = tpu_job(hang_at=4)
+    assert stopped.code == 3
+    (lease,) = (tmp_path / "state" / "fsa_jax" / "tpu").iterdir()
+    assert lease.name == "z-job.lease"
+    with lease.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the end gave it back
+        refused = tpu_job()
+        assert refused.code == 2
+        assert "error: another script looks after job in z: process " in refused.stderr
+        assert not refused.service.calls
+        other = tpu_job("--name", "other", *JOB[2:], *COMMAND)
+        assert other.code == 0, other.stderr
+    assert tpu_job().code == 0
 
 
 @pytest.mark.parametrize(
