@@ -24,8 +24,8 @@ def test_sizes_are_those_that_gin_makes(size):
 
 def test_what_is_set_last_replaces_its_rival():
     said = gin_models.read(["quickstart/distill.gin"], {})
-    assert (said["TRAIN_STEPS"], said["TRAIN_EPOCHS"]) == (1440, None)
-    assert (said["BATCH_SIZE"], said["EXAMPLES_PER_BATCH"]) == (4, None)
+    assert (said["TRAIN_STEPS"], said["TRAIN_EPOCHS"]) == (2000, None)
+    assert (said["BATCH_SIZE"], said["EXAMPLES_PER_BATCH"]) == (1, None)
     assert said["T5Config.vocab_size"] == 1024
     said = gin_models.read(["quickstart/distill.gin"], {"TRAIN_EPOCHS": 3})
     assert (said["TRAIN_STEPS"], said["TRAIN_EPOCHS"]) == (None, 3)
