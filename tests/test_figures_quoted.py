@@ -7,6 +7,8 @@ from documents import DOCS, README
 
 BENCHMARKS = json.loads((DOCS / "benchmarks.json").read_text())
 QUICKSTART = json.loads((DOCS / "quickstart.json").read_text())
+RESULTS = json.loads((DOCS / "results.json").read_text())
+ZERO_SHOT = json.loads((DOCS / "results_zero_shot.json").read_text())
 
 
 def where(machine):
@@ -63,3 +65,28 @@ def test_the_quick_start_was_measured_by_its_command():
     assert QUICKSTART["command"] == "make quickstart"
     assert [system["name"] for system in QUICKSTART["systems"]] == ["from scratch", "distilled"]
     assert all(BENCHMARKS[name]["machine"]["processor"] for name in BENCHMARKS)
+
+
+def shown(figures):
+    """A cell of a table of results: mean and half of its interval over seeds, where there are any."""
+    if not figures:
+        return "–"
+    width = f" ± {figures['half_width']:.1f}" if "half_width" in figures else ""
+    return f"{figures['mean']:.1f}{width}"
+
+
+def result_rows():
+    """The rows of the tables of results: an experiment's systems on one sub-set of the sentences."""
+    for found, subsets in ((RESULTS, ("all", "implicit", "multiple")), (ZERO_SHOT, ("all",))):
+        for subset in subsets:
+            for system in found["systems"]:
+                cells = [v for k, v in system["scores"].items() if k.endswith(f" {subset}")]
+                row = [system["name"], *map(shown, cells)]
+                if subset == "all":
+                    row.append(shown(system["difference"]))
+                yield f"| {' | '.join(row)} |"
+
+
+@pytest.mark.parametrize("row", result_rows())
+def test_the_page_of_results_shows_each_row_as_it_was_measured(row):
+    assert row in (DOCS / "results.md").read_text("utf-8")
