@@ -17,6 +17,7 @@ import numpy as np
 State = dict[str, Any]  # see ``initial_state``
 
 EOS = 1
+_BLOCK = 256  # logits among which the likeliest is searched one by one, at most
 _WORST = -1e9  # below every log-probability of a sequence, yet finite
 
 
@@ -143,10 +144,24 @@ def _with_beginning(state: State, logits: jax.Array, decoding: DecodingConfig) -
     return jnp.where(begins & is_banned, -jnp.inf, logits)
 
 
+def likeliest(logits: jax.Array) -> jax.Array:
+    """The index of the first maximum of each row (N, V), in two steps.
+
+    XLA looks for it with one thread and one number at a time; a maximum alone it finds far faster.
+    So the block with the maximum is found first, then its place in there.
+    """
+    rows, size = logits.shape
+    width = max(width for width in range(1, _BLOCK + 1) if size % width == 0)
+    blocks = logits.reshape(rows, -1, width)
+    block = jnp.argmax(blocks.max(axis=-1), axis=-1)
+    within = jnp.argmax(jnp.take_along_axis(blocks, block[:, None, None], 1)[:, 0], axis=-1)
+    return (block * width + within).astype(jnp.int32)
+
+
 def _choose(logits: jax.Array, state: State, decoding: DecodingConfig) -> jax.Array:
     """Next tokens (N,) from logits (N, V)."""
     if decoding.temperature == 0:
-        return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        return likeliest(logits)
     logits = logits / decoding.temperature
     candidates = None
     if decoding.top_k or decoding.top_p < 1:

@@ -1,11 +1,12 @@
 """What comes next: samples follow their distribution, and options that cannot be are refused."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
 from hf_pairs import VOCABULARY, sentences
 
-from fsa_jax.decoding import slots
+from fsa_jax.decoding import search, slots
 from fsa_jax.decoding.search import DecodingConfig
 
 
@@ -62,3 +63,12 @@ def test_sampling_is_seeded(pair):
 def test_impossible_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         DecodingConfig(**options)
+
+
+@pytest.mark.parametrize("size", [7, 192, 1009, 32128])
+def test_the_likeliest_token_is_the_first_of_equals(size):
+    rng = np.random.default_rng(0)
+    logits = rng.integers(0, 9, (20, size)).astype(np.float32)  # many equals, in many blocks
+    logits[0] = -np.inf
+    logits[1] = np.arange(size)
+    np.testing.assert_array_equal(search.likeliest(jnp.asarray(logits)), logits.argmax(-1))
