@@ -68,7 +68,7 @@ def test_the_quick_start_was_measured_by_its_command():
 
 
 def shown(figures):
-    """A cell of a table of results: mean and half of its interval over seeds, where there are any."""
+    """A cell of a table of results: mean and half of its interval over seeds, where known."""
     if not figures:
         return "–"
     width = f" ± {figures['half_width']:.1f}" if "half_width" in figures else ""
@@ -76,7 +76,7 @@ def shown(figures):
 
 
 def result_rows():
-    """The rows of the tables of results: an experiment's systems on one sub-set of the sentences."""
+    """The rows of the tables of results: an experiment's systems on one sub-set."""
     for found, subsets in ((RESULTS, ("all", "implicit", "multiple")), (ZERO_SHOT, ("all",))):
         for subset in subsets:
             for system in found["systems"]:
@@ -87,6 +87,6 @@ def result_rows():
                 yield f"| {' | '.join(row)} |"
 
 
-@pytest.mark.parametrize("row", result_rows())
+@pytest.mark.parametrize("row", [*result_rows()])
 def test_the_page_of_results_shows_each_row_as_it_was_measured(row):
     assert row in (DOCS / "results.md").read_text("utf-8")
