@@ -19,6 +19,7 @@ BIN = pathlib.Path(sys.executable).parent
 def script(port):
     """All blocks as one script, as somebody types them who keeps one shell open."""
     yield "set -euo pipefail"
+    yield "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT"  # the server, where a block fails
     for number, (language, code) in enumerate(BLOCKS):
         yield f"echo '=== {number}'"
         code = code.replace("8000", str(port))
