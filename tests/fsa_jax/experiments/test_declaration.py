@@ -1,10 +1,10 @@
 """Declarations: those of the package with the paper's numbers, and what is wrong with others."""
 
-import pathlib
 import re
 import statistics
 
 import pytest
+from documents import DOCS
 
 from fsa_jax.experiments import declaration
 
@@ -158,10 +158,10 @@ def test_unknown_experiment_lists_what_comes_near():
         declaration.load("tabel4", SIZES)
 
 
-def test_the_readmes_own_row_can_be_read(tmp_path, monkeypatch):
-    readme = pathlib.Path(__file__).parents[3] / "README.md"
+def test_the_page_of_experiments_shows_a_row_of_ones_own(tmp_path, monkeypatch):
+    page = (DOCS / "how_to" / "experiments.md").read_text("utf-8")
     path = tmp_path / "mine.yaml"
-    path.write_text(re.search(r"```yaml\n(.*?)```", readme.read_text(), re.DOTALL)[1])
+    path.write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL)[1])
     with pytest.raises(ValueError, match="fsa generate --teacher my_llm"):
         declaration.load(str(path), SIZES)
     monkeypatch.setenv("FSA_DATA_DIR", str(tmp_path))
