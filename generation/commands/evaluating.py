@@ -61,10 +61,7 @@ def evaluate(
     engine: flags.Engine,
     batches: flags.Batches,
     runner: flags.Runner,
-    dry_run: Annotated[bool, typer.Option(help="Show prompts, tokens, cost; ask nothing.")] = False,
-    tokenizer: Annotated[
-        Path | None, typer.Option(help="For --dry-run: tokenizer.json or SentencePiece model.")
-    ] = None,
+    preview: flags.Preview,
 ) -> None:
     """Let an LLM do benchmark tasks, and write predictions to be scored; run again to go on."""
     from generation import foreground
@@ -74,10 +71,9 @@ def evaluate(
     choice = model.choice(
         teacher,
         in_context.SAMPLING | {"max_tokens": question.max_tokens},
-        price_prompt=costs.price_prompt,
-        price_completion=costs.price_completion,
-        engine=vars(engine),
-        batch=batches.limits(),
+        costs,
+        engine,
+        batches,
     )
     tasks = tuple(name.strip() for name in question.task.split(",") if name.strip())
     seeds = runs.read_seeds(question.seeds)
@@ -92,9 +88,9 @@ def evaluate(
     spec, _ = factory.describe(choice)
     planned = runs.plan(benchmark, output_dir.expanduser(), by_probability)
     every = [each.options({"max_cost": costs.max_cost, **vars(limits)}) for each in planned]
-    if dry_run:
+    if preview.dry_run:
         for options in every:
-            foreground.show_dry_run(choice, options, tokenizer)
+            foreground.show_dry_run(choice, options, preview.tokenizer)
         return
     with teaching.interrupted_in_words():
         done = teaching.run_each(runner, choice, every)

@@ -77,14 +77,30 @@ class Model:
         typer.Option(help="Sampling parameters not to send: temperature,top_p,seed,…"),
     ] = ""
 
-    def choice(self, teacher: str, sampling: dict[str, Any], **more: Any) -> Any:
-        """Returns the ``factory.Choice`` of these flags and what else is given."""
+    def choice(
+        self,
+        teacher: str,
+        sampling: dict[str, Any],
+        costs: "Costs",
+        engine: "Engine",
+        batches: "Batches",
+    ) -> Any:
+        """Returns the ``factory.Choice`` of these flags and those of the other groups."""
         from generation.teachers.factory import Choice
 
         values = dataclasses.asdict(self)
         key = values.pop("api_key_env")
         sampling = sampling | dict.fromkeys(_omitted(values.pop("omit")))
-        return Choice(teacher=teacher, sampling=sampling, key_variable=key, **values, **more)
+        return Choice(
+            teacher=teacher,
+            sampling=sampling,
+            key_variable=key,
+            price_prompt=costs.price_prompt,
+            price_completion=costs.price_completion,
+            engine=vars(engine),
+            batch=batches.limits(),
+            **values,
+        )
 
 
 def _omitted(text: str) -> list[str]:
@@ -184,6 +200,18 @@ class Runner:
     worker_gpus: Annotated[float, typer.Option(help="ray: GPUs of each worker.", min=0)] = 0
     worker_cpus: Annotated[float, typer.Option(help="ray: CPUs of each worker.", min=0)] = 1
     shards: Annotated[int | None, typer.Option(help="ray: default 4 a worker.", min=1)] = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Preview:
+    """A look at what would be asked."""
+
+    dry_run: Annotated[
+        bool, typer.Option(help="Show prompts, tokens, cost, time; ask nothing.")
+    ] = False
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="For --dry-run: tokenizer.json or SentencePiece model.")
+    ] = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,10 +27,7 @@ def judge_ask(
     engine: flags.Engine,
     batches: flags.Batches,
     runner: flags.Runner,
-    dry_run: Annotated[bool, typer.Option(help="Show prompts, tokens, cost; ask nothing.")] = False,
-    tokenizer: Annotated[
-        Path | None, typer.Option(help="For --dry-run: tokenizer.json or SentencePiece model.")
-    ] = None,
+    preview: flags.Preview,
 ) -> None:
     """Ask an LLM for the paper's six scores of each analysis; run again to go on."""
     from generation import foreground, run
@@ -41,10 +38,9 @@ def judge_ask(
     choice = model.choice(
         teacher,
         dict(asking.SAMPLING),
-        price_prompt=costs.price_prompt,
-        price_completion=costs.price_completion,
-        engine=vars(engine),
-        batch=batches.limits(),
+        costs,
+        engine,
+        batches,
     )
     spec, _ = factory.describe(choice)
     if spec.backend == "lexicon":
@@ -61,8 +57,8 @@ def judge_ask(
         max_cost=costs.max_cost,
         **vars(limits),
     )
-    if dry_run:
-        foreground.show_dry_run(choice, options, tokenizer)
+    if preview.dry_run:
+        foreground.show_dry_run(choice, options, preview.tokenizer)
         return
     with teaching.interrupted_in_words():
         (progress,) = teaching.run_each(runner, choice, [options])

@@ -60,10 +60,7 @@ def generate(
     engine: flags.Engine,
     batches: flags.Batches,
     runner: flags.Runner,
-    dry_run: Annotated[bool, typer.Option(help="Show prompts, tokens, cost, time.")] = False,
-    tokenizer: Annotated[
-        Path | None, typer.Option(help="For --dry-run: tokenizer.json or SentencePiece model.")
-    ] = None,
+    preview: flags.Preview,
 ) -> None:
     """Let a teacher answer prompts about reviews into a ledger; run again to go on."""
     from generation import foreground, prompting, run
@@ -71,10 +68,9 @@ def generate(
     choice = model.choice(
         teacher,
         sampling.chosen(),
-        price_prompt=costs.price_prompt,
-        price_completion=costs.price_completion,
-        engine=vars(engine),
-        batch=batches.limits(),
+        costs,
+        engine,
+        batches,
     )
     index, count = _shard(part.shard)
     options = run.Options(
@@ -86,8 +82,8 @@ def generate(
         max_cost=costs.max_cost,
         **vars(limits),
     )
-    if dry_run:
-        foreground.show_dry_run(choice, options, tokenizer)
+    if preview.dry_run:
+        foreground.show_dry_run(choice, options, preview.tokenizer)
         return
     with interrupted_in_words():
         (progress,) = run_each(runner, choice, [options])

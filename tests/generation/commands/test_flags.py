@@ -49,15 +49,21 @@ def test_a_groups_rules_hold(draw):
 
 def test_a_model_becomes_a_choice():
     model = flags.Model(model="m", api_key_env="MY_KEY", omit="top_p, seed,")
-    choice = model.choice("t", {"temperature": 0.1, "top_p": 0.5}, price_prompt=2.0)
+    costs, engine = flags.Costs(price_prompt=2.0), flags.Engine()
+    sampling = {"temperature": 0.1, "top_p": 0.5}
+    choice = model.choice("t", sampling, costs, engine, flags.Batches(poll=7))
     assert (choice.teacher, choice.model, choice.key_variable) == ("t", "m", "MY_KEY")
     assert choice.sampling == {"temperature": 0.1, "top_p": None, "seed": None}
     assert choice.price_prompt == 2.0
+    assert choice.engine == vars(engine)
+    assert choice.batch["poll"] == 7
 
 
 def test_only_what_is_sampled_can_be_left_out():
     with pytest.raises(ValueError, match="--omit names 'temprature'; use some of temperature"):
-        flags.Model(omit="top_p,temprature").choice("t", {})
+        flags.Model(omit="top_p,temprature").choice(
+            "t", {}, flags.Costs(), flags.Engine(), flags.Batches()
+        )
 
 
 def test_sampling_is_what_the_user_set_zero_included():
